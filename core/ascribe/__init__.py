@@ -1,0 +1,43 @@
+"""Ascribe: why did a PyTorch model answer as it did?
+
+The names below are what programs and plugins need; the modules they come from hold the rest.
+"""
+
+from ascribe.attribution import Attribution, GradientAttribution, PerturbationAttribution
+from ascribe.errors import (
+    AscribeError,
+    AscribeWarning,
+    InputError,
+    ModelError,
+    ParameterError,
+    PluginConflict,
+    PluginLoadError,
+    TargetError,
+    UnknownPluginError,
+)
+from ascribe.explanation import Explanation, explain
+from ascribe.forward import Forward
+from ascribe.hookspecs import hookimpl
+from ascribe.renderer import Renderer
+from ascribe.targets import Targets
+
+__all__ = [
+    "AscribeError",
+    "AscribeWarning",
+    "Attribution",
+    "Explanation",
+    "Forward",
+    "GradientAttribution",
+    "InputError",
+    "ModelError",
+    "ParameterError",
+    "PerturbationAttribution",
+    "PluginConflict",
+    "PluginLoadError",
+    "Renderer",
+    "TargetError",
+    "Targets",
+    "UnknownPluginError",
+    "explain",
+    "hookimpl",
+]

@@ -1,0 +1,144 @@
+"""What every algorithm is: a class made with a model, with a method ``attribute``."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from ascribe.errors import InputError
+from ascribe.forward import Forward
+from ascribe.inputs import Inputs
+
+
+class Attribution(ABC):
+    """An attribution algorithm for one model.
+
+    A subclass implements `attribute` and reaches the model through `bind` alone::
+
+        def attribute(self, inputs, target=None, additional_forward_args=None):
+            with self.bind(inputs, target, additional_forward_args) as forward:
+                ...
+                return forward.pack(attributions)
+
+    Parameters
+    ----------
+    forward_func
+        The model: any callable. It is left as it is, its training mode included.
+    """
+
+    #: True where `attribute` takes `ascribe.Targets` (all that is computed through `bind` does):
+    #: several targets then share one pass. Elsewhere `ascribe.explain` calls it once for each.
+    several_targets: ClassVar[bool] = False
+
+    def __init__(self, forward_func: Callable[..., Any]) -> None:
+        if not callable(forward_func):
+            raise InputError(
+                f"forward_func must be callable, such as an nn.Module, "
+                f"but is a {type(forward_func).__name__}"
+            )
+        self.forward_func = forward_func
+
+    @abstractmethod
+    def attribute(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return attributions in the form of ``inputs``, each ``(batch, *features)``."""
+
+    def bind(self, inputs: Any, target: Any = None, additional_forward_args: Any = None) -> Forward:
+        """Return the model bound to inputs: a context manager that leaves no trace.
+
+        Parameters
+        ----------
+        inputs
+            A tensor ``(batch, *features)``, or a tuple, list or dict of such; a dict's keys become
+            keyword arguments of the model.
+        target
+            Which score to attribute; see `ascribe.targets.pickers`.
+        additional_forward_args
+            What else the model takes; see `ascribe.forward.Forward`.
+        """
+        return Forward(self.forward_func, Inputs.of(inputs), target, additional_forward_args)
+
+    @property
+    def multiplies_by_inputs(self) -> bool:
+        """Whether attributions are in units of the score (True) or of score per input (False)."""
+        return False
+
+    def has_convergence_delta(self) -> bool:
+        """Whether ``attribute(..., return_convergence_delta=True)`` tells how far it is off."""
+        return False
+
+
+class GradientAttribution(Attribution):
+    """An algorithm that takes gradients of the model's scores."""
+
+    def compute_convergence_delta(
+        self,
+        attributions: Any,
+        start_point: Any,
+        end_point: Any,
+        target: Any = None,
+        additional_forward_args: Any = None,
+    ) -> Tensor:
+        """Return by how much attributions miss completeness (Sundararajan et al. 2017).
+
+        Parameters
+        ----------
+        attributions
+            What `attribute` returned for ``end_point``.
+        start_point
+            The baseline, in any form that ``baselines`` takes.
+        end_point
+            The inputs.
+        target, additional_forward_args
+            As given to `attribute`.
+
+        Returns
+        -------
+        Tensor
+            ``sum(attributions) - (f(end_point) - f(start_point))``, shape ``(batch,)``.
+        """
+        with self.bind(end_point, target, additional_forward_args) as forward:
+            given = forward.inputs.per_input(attributions, "attributions")
+            lead = () if not forward.several else (forward.targets,)
+            for tensor, attribution in zip(forward.inputs.tensors, given, strict=True):
+                if tuple(attribution.shape) != (*lead, *tensor.shape):
+                    raise InputError(
+                        f"attributions must have the shape {(*lead, *tensor.shape)} of the "
+                        f"end point, but have {tuple(attribution.shape)}"
+                    )
+            stacked = [a if forward.several else a[None] for a in given]
+            return forward.pack_scores(convergence_delta(forward, stacked, start_point))
+
+
+class PerturbationAttribution(Attribution):
+    """An algorithm that compares the model's scores of changed inputs; it needs no gradient."""
+
+    @property
+    def multiplies_by_inputs(self) -> bool:
+        """True: differences of scores are in units of the score."""
+        return True
+
+
+def convergence_delta(forward: Forward, attributions: list[Tensor], start_point: Any) -> Tensor:
+    """Return ``sum(attributions) - (f(inputs) - f(start_point))``, shape ``(targets, batch)``.
+
+    Parameters
+    ----------
+    forward
+        The model, bound to the end point.
+    attributions
+        For each input ``(targets, batch, *features)``.
+    start_point
+        The baseline, in any form that ``baselines`` takes.
+    """
+    scores = forward.scores
+    total = torch.zeros((), dtype=scores.dtype, device=scores.device)
+    for attribution in attributions:
+        of_features = attribution.to(scores.dtype)
+        total = total + (of_features.flatten(2).sum(2) if attribution.dim() > 2 else of_features)
+    if scores.shape[1] != forward.inputs.batch:  # one score for the whole batch
+        total = total.sum(1, keepdim=True)
+    return total - (scores - forward.scores_at(forward.baselines(start_point)))

@@ -1,0 +1,298 @@
+"""Attributions together with what is needed to read them, and the one call that makes them."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import html
+import inspect
+import io
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ascribe import registry, storage
+from ascribe.attribution import Attribution
+from ascribe.errors import InputError, ParameterError
+from ascribe.inputs import Inputs
+from ascribe.targets import Targets, top_prediction
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: What `Attribution.attribute` takes that is no parameter of the method's own.
+_COMMON = ("self", "inputs", "target", "return_convergence_delta")
+
+_VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a model answered as it did, by one method, for one or several targets.
+
+    Attributes
+    ----------
+    values
+        Attributions in the form of the inputs (a tensor, or a tuple, list or dict of them), each
+        ``(targets, batch, *features)``.
+    inputs
+        What was attributed, each ``(batch, *features)``.
+    targets
+        The targets, one for each entry of the first axis of ``values``.
+    scores
+        The model's scores of the inputs, ``(targets, batch)``.
+    method
+        The algorithm's class name.
+    parameters
+        What the method was given beside model, inputs and targets.
+    delta
+        By how much attributions miss completeness, ``(targets, batch)``; None if the method does
+        not say.
+    seconds
+        How long it took.
+    versions
+        Of Ascribe, torch and the distribution that the method came from.
+    labels
+        What to call the targets; by default the targets themselves.
+    original
+        What people see of the inputs where the model sees them scaled: an image array ``(batch,
+        height, width, 3)`` in [0, 1]. None where the inputs are fit to be seen.
+    """
+
+    values: Any
+    inputs: Any
+    targets: list[Any]
+    scores: Tensor
+    method: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    delta: Tensor | None = None
+    seconds: float = 0.0
+    versions: dict[str, str] = field(default_factory=dict)
+    labels: list[str] = field(default_factory=list)
+    original: Any = None
+
+    def __post_init__(self) -> None:
+        if not self.labels:
+            object.__setattr__(self, "labels", [_label(target) for target in self.targets])
+        if len(self.labels) != len(self.targets):
+            raise InputError(
+                f"labels must name the {len(self.targets)} targets, but are {self.labels}"
+            )
+
+    def render(self, renderer: str | None = None, **options: Any) -> Figure | str:
+        """Draw with a renderer: a figure that belongs to no window, or HTML.
+
+        Parameters
+        ----------
+        renderer
+            A renderer's name; by default ``heat_map``.
+        **options
+            The renderer's own.
+        """
+        return registry.renderers.get(renderer or "heat_map")().render(self, **options)
+
+    def figure(self, renderer: str | None = None, **options: Any) -> Figure:
+        """Draw with a renderer that makes figures. See `render`."""
+        drawn = self.render(renderer, **options)
+        if isinstance(drawn, str):
+            raise InputError(f"the renderer {renderer!r} makes HTML, not a figure; call render")
+        return drawn
+
+    def show(self, renderer: str | None = None, **options: Any) -> None:
+        """Draw with a renderer and show it: in the notebook, else in the viewer of pictures."""
+        drawn = self.render(renderer, **options)
+        if _in_notebook():
+            from IPython import display  # there, since this runs in it
+
+            display.display(display.HTML(drawn) if isinstance(drawn, str) else drawn)
+        elif isinstance(drawn, str):
+            raise InputError("HTML cannot be shown here; write what render() returns to a file")
+        else:
+            from PIL import Image  # only here: `import ascribe` stays light
+
+            Image.open(io.BytesIO(_png(drawn))).show()
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write everything to one ``.npz`` file, without pickling; see `load`."""
+        fields = dataclasses.fields(self)
+        storage.save(path, {field.name: getattr(self, field.name) for field in fields})
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Explanation:
+        """Read what `save` wrote: numbers bit for bit, callables as what ``repr`` said of them.
+
+        Raises
+        ------
+        InputError
+            If the file is not of this kind.
+        """
+        stored = storage.load(path)
+        known = {field.name for field in dataclasses.fields(cls)}
+        if not {"values", "inputs", "targets", "scores", "method"} <= set(stored) <= known:
+            raise InputError(f"{path} holds no explanation")
+        return cls(**stored)
+
+    def __repr__(self) -> str:
+        shapes = [tuple(v.shape) for v in Inputs.of(self.inputs).per_input(self.values, "values")]
+        delta = "" if self.delta is None else f", |delta| <= {_largest(self.delta):.2g}"
+        return (
+            f"Explanation({self.method} of {', '.join(self.labels)}; "
+            f"values {', '.join(map(str, shapes))}{delta}; {self.seconds:.2f} s)"
+        )
+
+    def _repr_html_(self) -> str:
+        drawn = self.render()
+        if not isinstance(drawn, str):
+            png = base64.b64encode(_png(drawn)).decode()
+            drawn = f'<img alt="attributions" src="data:image/png;base64,{png}">'
+        return f"<div>{drawn}<p>{html.escape(repr(self))}</p></div>"
+
+
+def explain(
+    model: Callable[..., Any],
+    inputs: Any,
+    method: str | type[Attribution] = "occlusion",
+    target: Any = None,
+    **parameters: Any,
+) -> Explanation:
+    """Attribute a model's scores to its inputs.
+
+    Parameters
+    ----------
+    model
+        Any callable. It is left as it is.
+    inputs
+        A tensor ``(batch, *features)``, or a tuple, list or dict of such.
+    method
+        An algorithm's name (see ``ascribe list``) or class.
+    target
+        Which score: an int, a tuple, a tensor with one for each example or a callable from output
+        to scores; or a list of these, which share each model evaluation. By default each
+        example's top prediction, where the model gives several scores.
+    **parameters
+        What the method is made with beside the model, and what its ``attribute`` takes,
+        ``additional_forward_args`` included.
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    ParameterError
+        If the method does not take a parameter, or misses one.
+    InputError
+        If inputs, target or parameters do not fit.
+    """
+    cls = registry.attributions.get(method) if isinstance(method, str) else method
+    made_with = check_parameters(cls, parameters)
+    algorithm = cls(model, **{name: parameters[name] for name in made_with})
+    options = {name: value for name, value in parameters.items() if name not in made_with}
+    args = options.get("additional_forward_args")
+    started = time.perf_counter()
+    targets = _targets(algorithm, inputs, target, args)
+    with algorithm.bind(inputs, Targets(targets), args) as forward:
+        scores = forward.scores
+    values, delta = _attribute(algorithm, forward.inputs, inputs, targets, options)
+    return Explanation(
+        values=values,
+        inputs=forward.inputs.pack(forward.inputs.tensors),
+        targets=targets,
+        scores=scores,
+        method=cls.__name__,
+        parameters=parameters,
+        delta=delta,
+        seconds=time.perf_counter() - started,
+        versions=_versions(cls),
+    )
+
+
+def own_parameters(cls: type[Attribution]) -> dict[str, inspect.Parameter]:
+    """Return what a method takes beside model, inputs and target: made with, then called with."""
+    made_with = list(inspect.signature(cls.__init__).parameters.values())[2:]
+    called_with = inspect.signature(cls.attribute).parameters.values()
+    named = [p for p in called_with if p.name not in _COMMON and p.kind not in _VARIABLE]
+    return {parameter.name: parameter for parameter in [*made_with, *named]}
+
+
+def check_parameters(cls: type[Attribution], parameters: Mapping[str, Any]) -> list[str]:
+    """Check that a method takes these parameters, and return those that it is made with.
+
+    Raises
+    ------
+    ParameterError
+        If it does not take one of them, or misses one.
+    """
+    own = own_parameters(cls)
+    unknown = [name for name in parameters if name not in own]
+    missing = [n for n, p in own.items() if p.default is p.empty and n not in parameters]
+    if unknown or missing:
+        verb, names = ("takes no", unknown) if unknown else ("needs", missing)
+        raise ParameterError(
+            f"{cls.__name__} {verb} {' or '.join(names)}; its parameters are {', '.join(own)}"
+        )
+    called_with = inspect.signature(cls.attribute).parameters
+    return [name for name in parameters if name not in called_with]
+
+
+def _targets(algorithm: Attribution, inputs: Any, target: Any, args: Any) -> list[Any]:
+    if isinstance(target, Targets):
+        return list(target.targets)
+    if target is None:
+        with algorithm.bind(inputs, None, args) as forward:
+            target = top_prediction(forward.output())
+    return target if isinstance(target, list) else [target]
+
+
+def _attribute(
+    algorithm: Attribution, form: Inputs, inputs: Any, targets: list[Any], options: dict[str, Any]
+) -> tuple[Any, Tensor | None]:
+    """Return attributions with an axis of targets, in one pass where the algorithm can."""
+    with_delta = algorithm.has_convergence_delta()
+    if with_delta:
+        options = {**options, "return_convergence_delta": True}
+    if algorithm.several_targets:
+        found = algorithm.attribute(inputs, target=Targets(targets), **options)
+        return found if with_delta else (found, None)
+    each = [algorithm.attribute(inputs, target=target, **options) for target in targets]
+    values = [form.per_input(one[0] if with_delta else one, "values") for one in each]
+    stacked = form.pack(map(torch.stack, zip(*values, strict=True)))
+    return stacked, torch.stack([one[1] for one in each]) if with_delta else None
+
+
+def _versions(cls: type[Attribution]) -> dict[str, str]:
+    from importlib import metadata  # late, as versions are wanted last
+
+    name = registry.plugin_names(cls.__name__)[-1]
+    plugins = [p for p in registry.attributions.plugins() if p.name == name]
+    own = {plugin.distribution: plugin.version for plugin in plugins[:1]}
+    return {"ascribe": metadata.version("ascribe"), "torch": torch.__version__, **own}
+
+
+def _label(target: Any) -> str:
+    if isinstance(target, Tensor):
+        return str(target.tolist())
+    return getattr(target, "__name__", str(target)) if callable(target) else str(target)
+
+
+def _largest(tensor: Tensor) -> float:
+    return float(tensor.abs().max()) if tensor.numel() else 0.0
+
+
+def _png(figure: Figure) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", bbox_inches="tight")
+    return stream.getvalue()
+
+
+def _in_notebook() -> bool:
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return False
+    return get_ipython() is not None

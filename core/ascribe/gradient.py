@@ -1,0 +1,151 @@
+"""Gradients of a model's scores, with nothing left on the model."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from ascribe.batching import Chunk
+from ascribe.errors import AscribeWarning, InputError
+from ascribe.forward import Forward, Vary, at_least_single, check_count
+
+
+class DetachedParameters(TorchFunctionMode):
+    """Keeps parameters out of the graph, for this thread alone, without touching the model.
+
+    Gradients with respect to inputs need none of what autograd would save for parameters.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return func(*map(_detached, args), **{k: _detached(v) for k, v in (kwargs or {}).items()})
+
+
+def _detached(value: Any) -> Any:
+    if isinstance(value, nn.Parameter):
+        return value.detach()
+    if type(value) in (list, tuple) and any(isinstance(one, nn.Parameter) for one in value):
+        return type(value)(map(_detached, value))
+    return value
+
+
+def gradients(
+    forward: Forward, tensors: Iterable[Tensor] | None = None, chunk: Chunk | None = None
+) -> tuple[Tensor, ...]:
+    """Return the gradient of each target's score with respect to each input.
+
+    Parameters
+    ----------
+    forward
+        The model.
+    tensors
+        The points, one tensor ``(rows, *features)`` for each input; by default the inputs.
+    chunk
+        Which rows they are, as `Forward.__call__` takes it.
+
+    Returns
+    -------
+    tuple of Tensor
+        For each input, ``(targets, rows, *features)`` in its dtype.
+
+    Raises
+    ------
+    InputError
+        If an input holds integers, or the scores do not depend on the inputs differentiably.
+    """
+    chunk = chunk or forward.everything
+    points = forward.inputs.tensors if tensors is None else tuple(tensors)
+    _check_differentiable(points)
+    if chunk.rows == 0:
+        return tuple(p.new_zeros((forward.targets, *p.shape)) for p in points)
+    with torch.inference_mode(False), torch.enable_grad(), DetachedParameters():
+        leaves = [point.detach().clone().requires_grad_() for point in points]
+        # Clones again: a model may begin with an operation in place, which no leaf allows.
+        scores = forward([leaf.clone() for leaf in leaves], chunk)
+        forward.check_rows(scores, chunk)
+        if not scores.requires_grad:
+            raise InputError(
+                "the scores must depend on the inputs through differentiable operations, but no "
+                "gradient flows back; look for torch.no_grad, detach, item or argmax in the model"
+            )
+        each = [_gradient(scores, index, leaves) for index in range(len(scores))]
+    return tuple(map(torch.stack, zip(*each, strict=True)))
+
+
+def sum_of_gradients(
+    forward: Forward, vary: Vary, weights: Tensor, internal_batch_size: int | None = None
+) -> tuple[Tensor, ...]:
+    """Return the weighted sum of gradients over variants of the inputs.
+
+    Parameters
+    ----------
+    forward
+        The model.
+    vary
+        Returns a chunk of variants, as `Forward.evaluate` takes it.
+    weights
+        One weight for each variant: ``(variants,)``.
+    internal_batch_size
+        How many rows one evaluation takes at most; by default as many as fit in the memory budget.
+
+    Returns
+    -------
+    tuple of Tensor
+        For each input, ``(targets, batch, *features)``, in single precision at least.
+    """
+    inputs = forward.inputs
+    _check_differentiable(inputs.tensors)
+    sums = tuple(
+        at_least_single(tensor.new_zeros((forward.targets, *tensor.shape)))
+        for tensor in inputs.tensors
+    )
+    rows = check_count(internal_batch_size, "internal_batch_size")
+    if rows is None:
+        lone = len(weights) * inputs.batch <= 1 or forward.coupled
+        rows = 1 if lone else forward.rows_that_fit(differentiated=True)
+
+    def work(chunk: Chunk) -> None:
+        parts = gradients(forward, forward.flat(vary(chunk), chunk), chunk)
+        for total, part in zip(sums, parts, strict=True):
+            by_variant = part.to(total).unflatten(1, (chunk.copies, -1))
+            of_chunk = weights[chunk.variants].to(total)
+            total[:, chunk.examples] += torch.tensordot(of_chunk, by_variant, dims=([0], [1]))
+
+    forward.run(len(weights), rows, work)
+    return sums
+
+
+def _check_differentiable(tensors: Iterable[Tensor]) -> None:
+    for index, tensor in enumerate(tensors):
+        if not tensor.is_floating_point():
+            raise InputError(
+                f"input {index} must be floating point to have a gradient, but is {tensor.dtype}; "
+                f"convert it with .float(), or attribute to the output of its embedding layer"
+            )
+
+
+def _gradient(scores: Tensor, index: int, leaves: list[Tensor]) -> list[Tensor]:
+    found = torch.autograd.grad(
+        scores[index],
+        leaves,
+        grad_outputs=torch.ones_like(scores[index]),
+        retain_graph=index < len(scores) - 1,
+        allow_unused=True,
+    )
+    unused = [i for i, gradient in enumerate(found) if gradient is None]
+    if unused:
+        warnings.warn(
+            f"the scores do not depend on input {', '.join(map(str, unused))}: its gradient is 0",
+            AscribeWarning,
+            stacklevel=4,
+        )
+    return [
+        torch.zeros_like(leaf) if gradient is None else gradient
+        for leaf, gradient in zip(leaves, found, strict=True)
+    ]

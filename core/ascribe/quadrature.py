@@ -1,0 +1,68 @@
+"""Nodes and weights that integrate over a straight path from baseline to input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ascribe.errors import InputError
+
+Rule = Callable[[int], tuple[np.ndarray, np.ndarray]]
+
+
+def _gauss_legendre(n: int) -> tuple[np.ndarray, np.ndarray]:
+    nodes, weights = np.polynomial.legendre.leggauss(n)
+    return (nodes + 1) / 2, weights / 2
+
+
+def _riemann(shift: float) -> Rule:
+    return lambda n: ((np.arange(n) + shift) / n, np.full(n, 1 / n))
+
+
+def _trapezoid(n: int) -> tuple[np.ndarray, np.ndarray]:
+    if n < 2:
+        raise InputError("riemann_trapezoid needs n_steps of at least 2: the two ends of the path")
+    weights = np.full(n, 1 / (n - 1))
+    weights[[0, -1]] /= 2
+    return np.linspace(0, 1, n), weights
+
+
+#: Quadrature rules on [0, 1] by the names that users know. The weights of each sum to one.
+RULES: dict[str, Rule] = {
+    "gausslegendre": _gauss_legendre,
+    "riemann_left": _riemann(0.0),
+    "riemann_right": _riemann(1.0),
+    "riemann_middle": _riemann(0.5),
+    "riemann_trapezoid": _trapezoid,
+}
+
+
+def quadrature(method: str, n_steps: int) -> tuple[Tensor, Tensor]:
+    """Return the nodes in [0, 1] and the weights of a quadrature rule.
+
+    Parameters
+    ----------
+    method
+        One of `RULES`.
+    n_steps
+        The number of nodes.
+
+    Returns
+    -------
+    tuple of Tensor
+        Nodes and weights, each ``(n_steps,)`` in float64. The weights sum to one.
+
+    Raises
+    ------
+    InputError
+        If there is no such rule, or too few steps for it.
+    """
+    if method not in RULES:
+        raise InputError(f"method must be one of {', '.join(RULES)}, but is {method!r}")
+    if isinstance(n_steps, bool) or not isinstance(n_steps, int) or n_steps < 1:
+        raise InputError(f"n_steps must be an integer of at least 1, but is {n_steps!r}")
+    nodes, weights = RULES[method](n_steps)
+    return torch.from_numpy(nodes), torch.from_numpy(weights)

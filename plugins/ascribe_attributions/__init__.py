@@ -1,0 +1,1 @@
+"""The algorithms that come with Ascribe: one module, one plugin, each."""
