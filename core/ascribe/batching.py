@@ -131,10 +131,24 @@ class MemoryMeter(TorchDispatchMode):
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        written = sum(leaf.nbytes for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
+        written = _bytes_written((args, kwargs), result)
         self.largest = max(self.largest, written)
         self.total += written
         return result
+
+
+def _bytes_written(given: Any, result: Any) -> int:
+    """Return the size of what is new in a result: a view of a weight, say, is not."""
+    try:
+        known = {_storage(leaf) for leaf in tree_leaves(given) if isinstance(leaf, Tensor)}
+        made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        return sum(leaf.nbytes for leaf in made if _storage(leaf) not in known)
+    except (RuntimeError, NotImplementedError):  # a sparse tensor, say, has no one storage
+        return 0
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
 
 
 def memory_budget(device: torch.device) -> float:

@@ -268,9 +268,8 @@ def _attribute(
 def _versions(cls: type[Attribution]) -> dict[str, str]:
     from importlib import metadata  # late, as versions are wanted last
 
-    name = registry.plugin_names(cls.__name__)[-1]
-    plugins = [p for p in registry.attributions.plugins() if p.name == name]
-    own = {plugin.distribution: plugin.version for plugin in plugins[:1]}
+    plugin = registry.attributions.plugin_of(cls)
+    own = {} if plugin is None else {plugin.distribution: plugin.version}
     return {"ascribe": metadata.version("ascribe"), "torch": torch.__version__, **own}
 
 

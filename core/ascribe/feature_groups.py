@@ -36,8 +36,7 @@ class FeatureGroups:
             masks = _one_group_each(inputs)
         else:
             given = inputs.per_input(feature_mask, "feature_mask")
-            masks = [_check(i, m, t) for i, (m, t) in enumerate(zip(given, inputs.tensors))]
-        self._sizes = [len(tensor) for tensor in inputs.tensors]
+            masks = list(map(_check, range(len(given)), given, inputs.tensors))
         flat = torch.cat([mask.reshape(-1) for mask in masks])
         names, groups = torch.unique(flat, return_inverse=True)
         self._count = len(names)

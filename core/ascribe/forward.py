@@ -147,6 +147,8 @@ class Forward:
 
     def rows_that_fit(self, differentiated: bool = False) -> int:
         """Return how many rows fit in the memory budget, with or without gradients."""
+        if self.inputs.batch == 0:
+            return 1
         if self._meter is None:
             self._measured(Chunk(slice(0, 1), slice(0, 1)))
         assert self._meter is not None

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from torch.utils.checkpoint import CheckpointError
 
 from ascribe.batching import Chunk
 from ascribe.errors import AscribeWarning, InputError
@@ -64,7 +65,16 @@ def gradients(
     _check_differentiable(points)
     if chunk.rows == 0:
         return tuple(p.new_zeros((forward.targets, *p.shape)) for p in points)
-    with torch.inference_mode(False), torch.enable_grad(), DetachedParameters():
+    try:
+        with DetachedParameters():
+            return _gradients(forward, points, chunk)
+    except CheckpointError:
+        # A checkpoint computes again during the backward pass, where no such block reaches it.
+        return _gradients(forward, points, chunk)
+
+
+def _gradients(forward: Forward, points: tuple[Tensor, ...], chunk: Chunk) -> tuple[Tensor, ...]:
+    with torch.inference_mode(False), torch.enable_grad():
         leaves = [point.detach().clone().requires_grad_() for point in points]
         # Clones again: a model may begin with an operation in place, which no leaf allows.
         scores = forward([leaf.clone() for leaf in leaves], chunk)

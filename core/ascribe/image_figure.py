@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: In inches: the longer side of an image that stands alone or in a grid, and the room for what
-#: stands beside and above it.
+#: stands beside and above it; and the width that a title needs.
 SINGLE, IN_GRID = 4.2, 2.8
 GAP, BAR, TITLE = 0.15, 0.8, 0.45
+NARROWEST = 1.4
 
 
 def colour_map(cmap: str | Colormap) -> Colormap:
@@ -61,15 +62,23 @@ def new_grid(
     """
     from matplotlib.figure import Figure
 
-    if fig_size is None:
-        inches = SINGLE if rows == columns == 1 else IN_GRID
-        height, width = (max(inches * side / max(shape), inches / 4) for side in shape)
-        bar = BAR if show_colorbar else 0
-        fig_size = (columns * (width + GAP) + bar, rows * (height + TITLE))
-    # Any other layout leaves gaps between images, whose aspect is fixed.
-    figure = Figure(figsize=fig_size, layout="compressed")
+    figure = Figure(
+        figsize=fig_size or _fitting_size(rows, columns, shape, show_colorbar),
+        # The first leaves no gaps between images; titles over narrow images need such gaps.
+        layout="compressed" if 2 * shape[1] >= shape[0] else "constrained",
+    )
     axes: list[list[Axes]] = figure.subplots(rows, columns, squeeze=False).tolist()
     return axes
+
+
+def _fitting_size(
+    rows: int, columns: int, shape: tuple[int, int], show_colorbar: bool
+) -> tuple[float, float]:
+    inches = SINGLE if rows == columns == 1 else IN_GRID
+    height, width = (inches * side / max(shape) for side in shape)
+    bar = BAR if show_colorbar else 0
+    below = bar if _is_wide(*shape) else 0
+    return columns * (max(width, NARROWEST) + GAP) + bar - below, rows * (height + TITLE + below)
 
 
 def frame(ax: Axes, title: str | None) -> None:
@@ -83,10 +92,39 @@ def frame(ax: Axes, title: str | None) -> None:
 
 
 def add_colour_bar(ax: Axes, mappable: ScalarMappable, label: str) -> None:
-    """Draw a colour bar right of an image and as high as it, without moving anything."""
-    beside = ax.inset_axes((1.03, 0, 0.045, 1))
-    bar = ax.figure.colorbar(mappable, cax=beside, label=label)
+    """Draw a colour bar along an image, to its right or below; no other Axes moves."""
+    from matplotlib.ticker import MaxNLocator
+
+    height, width = (abs(end - start) for start, end in (ax.get_ylim(), ax.get_xlim()))
+    is_wide = _is_wide(height, width)
+    gap, thickness = 0.03 * max(height, width), 0.045 * max(height, width)
+    beside = (1 + gap / width, 0.0, thickness / width, 1.0)
+    below = (0.0, -(gap + thickness) / height, 1.0, thickness / height)
+    _make_room(ax, is_wide)
+    bar = ax.figure.colorbar(
+        mappable,
+        cax=ax.inset_axes(below if is_wide else beside),
+        label=label,
+        ticks=MaxNLocator(4),
+        orientation="horizontal" if is_wide else "vertical",
+    )
     bar.outline.set_visible(False)
+
+
+def _make_room(ax: Axes, below: bool) -> None:
+    """Let an Axes give up a quarter of its place, unless a layout finds room for a colour bar."""
+    place = ax.get_subplotspec()
+    if place is None or root_figure(ax).get_layout_engine() is not None:
+        return
+    if below:
+        ax.set_subplotspec(place.subgridspec(2, 1, height_ratios=(3, 1), hspace=0)[0])
+    else:
+        ax.set_subplotspec(place.subgridspec(1, 2, width_ratios=(3, 1), wspace=0)[0])
+
+
+def _is_wide(height: float, width: float) -> bool:
+    """Whether a colour bar fits better below an image than beside it."""
+    return width > 1.5 * height
 
 
 def set_title(grid: list[list[Axes]], title: str) -> None:

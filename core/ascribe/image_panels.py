@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 #: How far a picture may leave 0..1, which undoing a model's normalisation in float32 or less does.
 ROUNDING = 1e-3
 
+#: How many characters of a title fit over a square image.
 TITLE_WIDTH = 32
 
 
@@ -129,13 +129,15 @@ def panels_of_explanation(
         raise InputError(f"nothing to draw: {targets} targets for {batch} examples")
     maps = scale(np.array([[as_map(one) for one in of_target] for of_target in values]))
     images = _pictures(explanation, original, key, batch)
+    height, width = maps.shape[-2:]
+    characters = max(16, TITLE_WIDTH * width // max(height, width))
     rows = []
     for example, image in enumerate(images):
         row = [] if image is None else [Panel(None, image, "original")]
         for target, label in enumerate(explanation.labels):
-            title = f"{label}  {float(explanation.scores[target, example]):.3g}"
-            title = textwrap.fill(title, TITLE_WIDTH)
-            row.append(Panel(maps[target, example], image, title))
+            title = f"{label}  {explanation.scores[target, example].item():.3g}"
+            wrapped = textwrap.fill(title, characters, break_long_words=False)
+            row.append(Panel(maps[target, example], image, wrapped))
         rows.append(row)
     return rows
 
@@ -165,7 +167,7 @@ def _only_image(named: dict[Any, Tensor], batch_dims: int) -> Any:
 def _pictures(explanation: Explanation, original: Any, key: Any, batch: int) -> list[Array | None]:
     given = explanation.original if original is None else original
     if given is None:
-        _, inputs = _chosen(explanation.inputs, key, batch_dims=1)
+        inputs = _chosen(explanation.inputs, key, batch_dims=1)[1]
         return [_picture_of_input(one) for one in inputs]
     is_one = not isinstance(given, (list, tuple)) and getattr(given, "ndim", 3) < 4
     pictures = [given] if batch == 1 and is_one else list(given)
@@ -177,7 +179,9 @@ def _pictures(explanation: Explanation, original: Any, key: Any, batch: int) -> 
 def _picture_of_input(values: Tensor) -> Array | None:
     if not (values.dim() == 2 or (values.dim() == 3 and values.shape[0] in (1, 3))):
         return None
-    low, high = values.min(), values.max()
-    if values.is_floating_point() and not (low >= 0 and high <= 1):
-        values = (values.double() - low) / torch.clamp(high.double() - low, min=1e-300)
+    if values.is_floating_point():
+        values = values.detach().cpu().double()
+        low, high = float(values.min()), float(values.max())
+        if low < 0 or high > 1:
+            values = (values - low) / (high - low or 1.0)
     return as_picture(values)

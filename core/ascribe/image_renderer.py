@@ -171,7 +171,6 @@ class ImageRenderer(Renderer):
         """
         self._check_options(options)
         style = self._style(sign, cmap, alpha_overlay)
-
         scale = partial(_scaled, sign=style.sign, outlier_perc=outlier_perc, shared=shared_scale)
         rows = self._panels(attribution, original, which, scale)
         if ax is not None:
@@ -189,14 +188,13 @@ class ImageRenderer(Renderer):
 
     def _check_options(self, options: dict[str, Any]) -> None:
         known = [*_keyword_only(ImageRenderer.render), *_keyword_only(self.draw)]
-        for name in options:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean {near[0]}? " if near else ""
-                raise ParameterError(
-                    f"{type(self).__name__} has no option {name!r}; {hint}It takes "
-                    + ", ".join(known)
-                )
+        for name in sorted(set(options) - set(known)):
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise ParameterError(
+                f"{type(self).__name__} takes no option {name!r}; {hint}"
+                f"its options are {', '.join(known)}"
+            )
 
     def _style(self, sign: str | None, cmap: str | Colormap | None, alpha_overlay: float) -> Style:
         sign = self.signs[0] if sign is None else sign
@@ -242,10 +240,11 @@ class ImageRenderer(Renderer):
         self, ax: Axes, panel: Panel, style: Style, options: dict[str, Any]
     ) -> ScalarMappable | None:
         frame(ax, panel.title)
-        if panel.values is None:
+        if panel.values is not None:
+            return self.draw(ax, panel.values, panel.image, style, **options)
+        if panel.image is not None:
             ax.imshow(panel.image)
-            return None
-        return self.draw(ax, panel.values, panel.image, style, **options)
+        return None
 
 
 def _new_grid(

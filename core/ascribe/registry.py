@@ -165,6 +165,12 @@ class Registry(Generic[T]):
         """Return all the classes that one plugin provides. Raises as `get` does."""
         return self._load(self.find(name))
 
+    def plugin_of(self, cls: type) -> Plugin | None:
+        """Return the plugin that a class is found through, importing nothing."""
+        names = self.names()
+        known = [name for name in plugin_names(cls.__name__) if name in names]
+        return self.find(known[0]) if known else None
+
     def listing(self) -> list[Listing[T]]:
         """Load every plugin and return what each provides, or why it cannot be used."""
         return [self._listed(plugin) for plugin in self.plugins()]
@@ -267,7 +273,7 @@ class Registry(Generic[T]):
         if {name, *plugin_names(name)} & _blocked_names():
             return f"the {kind} {name!r} is left out by ASCRIBE_BLOCK"
         names = self.names()
-        near = difflib.get_close_matches(plugin_names(name)[-1], names, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(plugin_names(name)[-1], names, n=3, cutoff=0.6)
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
         return f"no {kind} is called {name!r}; {hint}"
 

@@ -21,7 +21,7 @@ SIGNS: dict[str, Callable[[Array], Array]] = {
     "all": lambda values: values,
     "positive": lambda values: np.maximum(values, 0.0),
     "negative": lambda values: np.maximum(-values, 0.0),
-    "absolute_value": lambda values: np.abs(values),
+    "absolute_value": np.abs,
 }
 
 

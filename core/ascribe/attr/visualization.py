@@ -131,15 +131,14 @@ def visualize_image_attr_multiple(
         If `methods`, `signs` and `titles` differ in length or are empty.
     """
     count = len(methods)
-    if not len(signs) == count > 0 or (titles is not None and len(titles) != count):
+    names: Sequence[str | None] = [None] * count if titles is None else titles
+    if not len(signs) == len(names) == count > 0:
         raise InputError(
             "methods, signs and titles must be as many, and at least one, but there are "
-            f"{count} methods, {len(signs)} signs and {titles and len(titles)} titles"
+            f"{count} methods, {len(signs)} signs and {len(names)} titles"
         )
     with _axes(count, fig_size, use_pyplot) as (figure, axes):
-        for ax, method, sign, title in zip(
-            axes, methods, signs, titles or [None] * count, strict=True
-        ):
+        for ax, method, sign, title in zip(axes, methods, signs, names, strict=True):
             renderer = _image_renderer(method)
             renderer.render(attr, original_image, sign=sign, title=title, ax=ax, **kwargs)
     return figure, axes[0] if count == 1 else axes

@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from ascribe.scenes.coats import NATURAL, VIVID, choose, draw_coat
 from ascribe.scenes.distractors import DISTRACTORS
-from ascribe.scenes.sketch import Colour, Points, Sketch, blob, ellipse, polygon, ribbon, shade
+from ascribe.scenes.sketch import Colour, Points, Sketch, blob, ellipse, polygon, shade
 
 SUPERSAMPLING = 2
 
@@ -149,8 +149,8 @@ def _box(left: float, top: float, right: float, bottom: float) -> Points:
 def _scatter(sketch: Sketch, rng: np.random.Generator) -> None:
     """Put up to six things anywhere."""
     for _ in range(int(rng.integers(7))):
-        spot = sketch.inside(*rng.uniform(-0.95, 0.95, size=2), scale=rng.uniform(0.12, 0.34),
-                             turn=rng.uniform(-15, 15))  # fmt: skip
+        x, y = rng.uniform(-0.95, 0.95, size=2)
+        spot = sketch.inside(x, y, scale=rng.uniform(0.12, 0.34), turn=rng.uniform(-15, 15))
         DISTRACTORS[int(rng.integers(len(DISTRACTORS)))](spot, rng)
 
 

@@ -53,7 +53,8 @@ def _flower(sketch: Sketch, rng: np.random.Generator) -> None:
 
 def _mushroom(sketch: Sketch, rng: np.random.Generator) -> None:
     cap, stalk = choose(rng, NATURAL + VIVID), choose(rng, NATURAL[:3])
-    sketch.paint(stalk, ribbon([(0, 0), (0, 0.85)], 0.5, 0.6), outline=shade(stalk, 0.4), width=0.08)
+    stem = ribbon([(0, 0), (0, 0.85)], 0.5, 0.6)
+    sketch.paint(stalk, stem, outline=shade(stalk, 0.4), width=0.08)
     dome = blob((-0.95, 0.12), (-0.6, -0.6), (0, -0.85), (0.6, -0.6), (0.95, 0.12), (0, 0.25))
     sketch.paint(cap, dome, outline=shade(cap, 0.4), width=0.08)
     for x, y in ((-0.4, -0.3), (0.1, -0.5), (0.45, -0.15)):

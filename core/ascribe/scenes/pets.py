@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ascribe.scenes.coats import Coat
-from ascribe.scenes.sketch import Colour, Sketch, blob, ellipse, ribbon, shade
+from ascribe.scenes.sketch import Colour, Sketch, blob, ellipse, polygon, ribbon, shade
 
 BLACK: Colour = (34, 28, 30)
 WHITE: Colour = (252, 250, 246)
@@ -172,9 +172,9 @@ def _rabbit_head(head: Sketch, rng: np.random.Generator, coat: Coat) -> None:
                 (-0.62, 0.08), (-0.42, -0.46))  # fmt: skip
     head.paint(coat.texture, face, outline=coat.outline, width=0.06)
     head.paint(coat.pale, ellipse(-0.16, 0.3, 0.21, 0.18), ellipse(0.16, 0.3, 0.21, 0.18))
-    head.paint(WHITE, blob((-0.1, 0.4), (0.1, 0.4), (0.09, 0.6), (-0.09, 0.6)),
-               outline=shade(coat.outline, 0.9), width=0.025)  # fmt: skip
-    head.line(coat.outline, [(0, 0.42), (0, 0.6)], 0.03)
+    head.paint(WHITE, polygon((-0.09, 0.38), (0.09, 0.38), (0.08, 0.53), (-0.08, 0.53)),
+               outline=coat.outline, width=0.02)  # fmt: skip
+    head.line(coat.outline, [(0, 0.4), (0, 0.53)], 0.025)
     for s in (-1, 1):
         head.paint(BLACK, ellipse(s * 0.34, -0.08, 0.12, 0.15))
         head.paint(WHITE, ellipse(s * 0.34 + 0.04, -0.14, 0.045))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from importlib import resources
-from importlib.resources.abc import Traversable
+from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 from PIL import Image
 
+from ascribe.errors import InputError
 from ascribe.scenes.animals import CATEGORIES
 from ascribe.scenes.scene import Scene, draw_scene
 
@@ -29,8 +30,8 @@ SAMPLES: Mapping[str, tuple[int, tuple[str, ...]]] = MappingProxyType(
 )
 """Seed and animals of each sample."""
 
-MASK_COLOURS = (0, 0, 0, 230, 159, 0, 86, 180, 233, 0, 158, 115, 240, 228, 66, 0, 114, 178, 213, 94, 0)
-"""Red, green and blue of the background and of each animal in a mask picture."""
+MASK_COLOURS = bytes.fromhex("000000 e69f00 56b4e9 009e73 f0e442 0072b2 d55e00")
+"""Colour of the background and of each animal in a mask picture."""
 
 
 def sample_scene(name: str) -> Scene:
@@ -48,16 +49,15 @@ def sample_scene(name: str) -> Scene:
 
     Raises
     ------
-    KeyError
+    InputError
         If there is no such sample.
     """
     if name not in SAMPLES:
         near = difflib.get_close_matches(name, SAMPLES, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(SAMPLES)}"
-        raise KeyError(f"no sample scene is named {name!r}; {hint}")
-    folder = resources.files("ascribe.scenes") / "samples"
-    image = _open(folder / f"{name}.png").convert("RGB")
-    index = np.asarray(_open(folder / f"{name}.mask.png"))
+        raise InputError(f"no sample scene is named {name!r}; {hint}")
+    image = _open(f"{name}.png").convert("RGB")
+    index = np.asarray(_open(f"{name}.mask.png"))
     animals = SAMPLES[name][1]
     masks = {animal: index == CATEGORIES.index(animal) + 1 for animal in animals}
     return Scene(image, animals, masks)
@@ -96,10 +96,9 @@ def _mask_picture(scene: Scene) -> Image.Image:
     return picture
 
 
-def _open(file: Traversable) -> Image.Image:
-    with file.open("rb") as stream, Image.open(stream) as image:
-        image.load()
-        return image
+def _open(name: str) -> Image.Image:
+    packaged = resources.files("ascribe.scenes") / "samples" / name
+    return Image.open(BytesIO(packaged.read_bytes()))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ascribe.errors import InputError
 from ascribe.scenes.animals import CATEGORIES, draw_animal
 from ascribe.scenes.backgrounds import draw_background
 
@@ -65,7 +66,7 @@ def draw_scene(
 
     Raises
     ------
-    ValueError
+    InputError
         If an animal is unknown or named twice, or there are more than three.
     """
     chosen = _random_animals(rng) if animals is None else _checked(animals)
@@ -86,9 +87,9 @@ def _random_animals(rng: np.random.Generator) -> tuple[str, ...]:
 def _checked(animals: Sequence[str]) -> tuple[str, ...]:
     unknown = [name for name in animals if name not in CATEGORIES]
     if unknown or len(set(animals)) < len(animals) or len(animals) > max(SIZES):
-        raise ValueError(
+        raise InputError(
             f"animals must be up to three different ones of {', '.join(CATEGORIES)}, "
-            f"but are {', '.join(animals)}"
+            f"but are {', '.join(animals)}; leave them out to have some chosen"
         )
     return tuple(animals)
 

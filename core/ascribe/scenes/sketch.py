@@ -25,7 +25,7 @@ def ellipse(x: float, y: float, rx: float, ry: float | None = None, turn: float 
     """Outline of an ellipse about (x, y), turned by `turn` degrees."""
     angle = np.linspace(0.0, 2 * np.pi, 40, endpoint=False)
     points = np.stack([rx * np.cos(angle), (rx if ry is None else ry) * np.sin(angle)], axis=1)
-    return points @ rotation(turn).T + np.array([x, y])
+    return np.asarray(points @ rotation(turn).T + np.array([x, y]))
 
 
 def blob(*knots: tuple[float, float]) -> Points:
@@ -77,12 +77,8 @@ def _spline(before: Points, start: Points, end: Points, after: Points) -> Points
     """Catmull-Rom curves from each start to each end, all joined."""
     t = np.linspace(0.0, 1.0, STEPS, endpoint=False)[None, :, None]
     a, b, c, d = (knot[:, None, :] for knot in (before, start, end, after))
-    curve = (
-        2 * b
-        + (c - a) * t
-        + (2 * a - 5 * b + 4 * c - d) * t**2
-        + (3 * b - a - 3 * c + d) * t**3
-    ) / 2
+    bend = (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
+    curve = b + ((c - a) * t + bend) / 2
     return np.asarray(curve.reshape(-1, 2))
 
 
@@ -131,8 +127,10 @@ class Sketch:
         draw = ImageDraw.Draw(self.canvas)
         corners = [self._corners(shape) for shape in shapes]
         if outline is not None:
+            thickness = max(1, round(2 * width * self.scale))
             for points in corners:
-                self._border(draw, points, outline, width)
+                ring = [*points, points[0], points[1]]
+                draw.line(ring, fill=outline, width=thickness, joint="curve")
         for points in corners:
             if isinstance(fill, Image.Image):
                 stencil = Image.new("L", self.canvas.size)
@@ -144,12 +142,6 @@ class Sketch:
     def line(self, colour: Colour, knots: Knots, width: float = 0.045) -> None:
         """Draw a smooth open line, `width` units thick."""
         self.paint(colour, ribbon(knots, width))
-
-    def _border(
-        self, draw: ImageDraw.ImageDraw, points: list[tuple[float, float]], colour: Colour, width: float
-    ) -> None:
-        thickness = max(1, round(2 * width * self.scale))
-        draw.line([*points, points[0], points[1]], fill=colour, width=thickness, joint="curve")
 
     def _corners(self, shape: Points) -> list[tuple[float, float]]:
         return [(float(x), float(y)) for x, y in self._pixels(shape)]

@@ -62,17 +62,17 @@ def train(pixels: Tensor, labels: Tensor, *, epochs: int, seed: int) -> SceneCla
         classifier = SceneClassifier()
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.AdamW(classifier.parameters(), lr=PEAK_RATE, weight_decay=WEIGHT_DECAY)
-    steps = epochs * -(-len(pixels) // BATCH)
+    steps = epochs * len(_batches(pixels))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, PEAK_RATE, total_steps=steps)
     for epoch in range(epochs):
         losses = []
-        for batch in torch.randperm(len(pixels), generator=generator).split(BATCH):
+        for batch in _batches(torch.randperm(len(pixels), generator=generator)):
             pictures = augment(pixels[batch] / 255, generator)
             loss = nn.functional.binary_cross_entropy_with_logits(
                 classifier(pictures), labels[batch]
             )
             optimiser.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
             schedule.step()
             losses.append(loss.item())
@@ -100,9 +100,13 @@ def accuracy(classifier: SceneClassifier, pixels: Tensor, labels: Tensor) -> tup
     whole : float
         Share of scenes whose every animal is told rightly.
     """
-    logits = torch.cat([classifier(batch / 255) for batch in pixels.split(BATCH)])
+    logits = torch.cat([classifier(batch / 255) for batch in _batches(pixels)])
     right = (logits > 0) == (labels > 0.5)
     return right.float().mean().item(), right.all(1).float().mean().item()
+
+
+def _batches(examples: Tensor) -> tuple[Tensor, ...]:
+    return tuple(examples.chunk(-(-len(examples) // BATCH)))
 
 
 def write(classifier: SceneClassifier, path: Path) -> None:

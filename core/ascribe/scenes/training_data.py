@@ -21,6 +21,9 @@ Labels = npt.NDArray[np.bool_]
 EMPTY_SHARE = 0.08
 """Share of the training scenes without any animal."""
 
+COVERED_SHARE = 0.65
+"""Chance of each of the two boxes that cover a part of a training scene."""
+
 CHUNK = 250
 """Scenes that one process draws at a time."""
 
@@ -85,23 +88,24 @@ def augment(pixels: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _cover_box(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """Cover a box of up to a fifth of the side, in half of the pictures."""
+    """Cover a box of up to a fifth of the side, in some of the pictures."""
     batch, side = len(pixels), pixels.shape[-1]
     centre = side * torch.rand(2, batch, 1, generator=generator)
     reach = side * (0.02 + 0.08 * torch.rand(2, batch, 1, generator=generator))
-    reach *= torch.rand(batch, 1, generator=generator) < 0.5
+    reach *= torch.rand(batch, 1, generator=generator) < COVERED_SHARE
     rows, columns = (torch.arange(side) - centre).abs() < reach
     box = (rows[:, :, None] & columns[:, None, :])[:, None]
     return torch.where(box, _box_colour(pixels, generator), pixels)
 
 
 def _box_colour(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """The picture's mean, grey, black or any colour: the usual baselines and more."""
+    """The picture's mean, grey, any colour, and most often black: the usual baselines."""
     batch = len(pixels)
     anything = torch.rand(batch, 3, 1, 1, generator=generator)
     mean = pixels.mean((2, 3), keepdim=True)
-    colours = torch.stack([mean, torch.full_like(mean, 0.5), torch.zeros_like(mean), anything])
-    return colours[torch.randint(4, (batch,), generator=generator), torch.arange(batch)]
+    black = torch.zeros_like(mean)
+    colours = torch.stack([mean, torch.full_like(mean, 0.5), anything, black, black])
+    return colours[torch.randint(len(colours), (batch,), generator=generator), torch.arange(batch)]
 
 
 def _draw_chunk(seed: int, empty_share: float, indices: Iterable[int]) -> tuple[Pixels, Labels]:

@@ -13,6 +13,9 @@ from ascribe.scenes.sketch import Colour, Points, Sketch, blob, ellipse, polygon
 
 BEAK: Colour = (238, 164, 58)
 
+HEXAGON = [(0.34, 0.0), (0.17, -0.24), (-0.17, -0.24), (-0.34, 0.0), (-0.17, 0.24), (0.17, 0.24)]
+"""Corners of the middle plate of a turtle's shell, seen from above."""
+
 
 def draw_bird(sketch: Sketch, rng: np.random.Generator, coat: Coat) -> None:
     """A bird on its feet or flying."""
@@ -158,10 +161,9 @@ def _swimming_turtle(sketch: Sketch, rng: np.random.Generator, coat: Coat) -> No
     parts += [ribbon([(0.5, 0), (0.8, 0)], 0.28), ellipse(0.82, 0, 0.22, 0.19)]
     sketch.paint(skin, *parts, outline=dark)
     sketch.paint(coat.texture, ellipse(0, 0, 0.66, 0.54), outline=coat.outline)
-    corners = [(0.34, 0.0), (0.17, -0.24), (-0.17, -0.24), (-0.34, 0.0), (-0.17, 0.24), (0.17, 0.24)]
-    for start, end in zip(corners, corners[1:] + corners[:1], strict=True):
-        sketch.line(coat.outline, [start, end], 0.04)
+    for start, end in zip(HEXAGON, HEXAGON[1:] + HEXAGON[:1], strict=True):
         edge = (start[0] * 1.85, start[1] * 1.85)
+        sketch.line(coat.outline, [start, end], 0.04)
         sketch.line(coat.outline, [start, edge], 0.04)
     for s in (-1, 1):
         _round_eye(sketch, 0.9, s * 0.1, 0.06)

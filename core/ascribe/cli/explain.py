@@ -1,0 +1,169 @@
+"""``ascribe explain``: attribute a classifier's answer for a picture, and draw it."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ascribe import registry
+from ascribe.errors import InputError
+from ascribe.explanation import Explanation, check_parameters, own_parameters
+from ascribe.explanation import explain as explain_inputs
+
+
+@click.command()
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option(
+    "--model",
+    default="scenes",
+    show_default=True,
+    metavar="NAME",
+    help="scenes (embedded), torchvision:NAME, or module:attribute for your own.",
+)
+@click.option(
+    "--weights",
+    metavar="NAME|FILE",
+    help="For torchvision: DEFAULT, another entry of its enum, or a file "
+    "(.pt, .pth, .safetensors, .npz).",
+)
+@click.option(
+    "--method",
+    default="occlusion",
+    show_default=True,
+    metavar="NAME",
+    help="An algorithm; `ascribe list` names them.",
+)
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="INDEX|NAME",
+    help="A category by number or name; may be repeated: all share one pass. "
+    "[default: the top prediction]",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the method, such as strides=3,9,9; may be repeated.",
+)
+@click.option(
+    "--renderer",
+    default="heat_map",
+    show_default=True,
+    metavar="NAME",
+    help="How to draw; `ascribe list` names them.",
+)
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An option of the renderer, such as sign=positive; may be repeated.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The picture to write. [default: IMAGE's name with the method's, .png]",
+)
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also write the numbers, as an .npz that ascribe.Explanation.load reads.",
+)
+def explain(
+    image: Path,
+    model: str,
+    weights: str | None,
+    method: str,
+    targets: tuple[str, ...],
+    settings: tuple[str, ...],
+    renderer: str,
+    options: tuple[str, ...],
+    output: Path | None,
+    save: Path | None,
+) -> None:
+    """Explain a classifier's answer for the picture IMAGE, and draw the explanation."""
+    from ascribe import models  # late: it brings Pillow, which other commands do without
+
+    cls, parameters = registry.attributions.get(method), parse_settings(settings)
+    check_parameters(cls, parameters)  # before a model is loaded for nothing
+    drawing = registry.renderers.get(renderer)()
+    for path in filter(None, (output, save)):
+        _check_writable(path)
+    picture = models.load_picture(image)
+    classifier = models.load_classifier(model, weights)
+    chosen = [classifier.target(text) for text in targets] or None
+    inputs = classifier.read(picture)
+    if "show_progress" in own_parameters(cls):
+        parameters.setdefault("show_progress", sys.stderr.isatty())
+    explanation = explain_inputs(classifier.model, inputs, cls, chosen, **parameters)
+    explanation = dataclasses.replace(
+        explanation,
+        labels=[classifier.name(target) for target in explanation.targets],
+        original=classifier.as_seen(inputs),
+    )
+    drawn = drawing.render(explanation, **parse_settings(options))
+    output = output or Path(f"{image.stem}_{method}.{'html' if isinstance(drawn, str) else 'png'}")
+    write_drawing(drawn, output)
+    if save is not None:
+        explanation.save(save)
+    for line in _summary(explanation, classifier.predict(inputs)[0].tolist()):
+        click.echo(line)
+    click.echo(f"wrote {' and '.join(map(str, filter(None, (output, save))))}")
+
+
+def parse_settings(settings: tuple[str, ...]) -> dict[str, Any]:
+    """Return ``("strides=3,9,9", "sign=all")`` as ``{"strides": (3, 9, 9), "sign": "all"}``."""
+    parsed = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or not name.isidentifier():
+            raise InputError(f"a setting must have the form NAME=VALUE, but is {setting!r}")
+        parsed[name] = _value(text)
+    return parsed
+
+
+def write_drawing(drawing: Any, path: Path) -> None:
+    """Write a figure, in the format that the file's name says, or HTML."""
+    if isinstance(drawing, str):
+        path.write_text(drawing, encoding="utf-8")
+        return
+    formats = drawing.canvas.get_supported_filetypes()
+    if path.suffix.lstrip(".") not in formats:
+        raise InputError(f"{path} must end in one of {', '.join('.' + kind for kind in formats)}")
+    drawing.savefig(path, bbox_inches="tight", dpi=150)
+
+
+def _value(text: str) -> Any:
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _check_writable(path: Path) -> None:
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"there is no folder {path.parent} to write {path.name} to")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, not a file to write")
+
+
+def _summary(explanation: Explanation, probabilities: list[float]) -> list[str]:
+    rows = zip(explanation.labels, explanation.targets, explanation.scores[:, 0], strict=True)
+    lines = [f"{n}: score {s:.3f}, probability {probabilities[t]:.3f}" for n, t, s in rows]
+    if explanation.delta is not None:
+        lines.append(f"completeness gap: {float(explanation.delta.abs().max()):.2g}")
+    return [*lines, f"{explanation.method} took {explanation.seconds:.1f} s"]

@@ -1,0 +1,1 @@
+"""RISE, and a renderer of hot spots, as plugins of Ascribe."""

@@ -1,0 +1,142 @@
+"""RISE: the mean of random masks, each weighted by the model's score of the input behind it.
+
+Petsiuk, Das and Saenko, "RISE: Randomized Input Sampling for Explanation of Black-box Models",
+BMVC 2018, https://arxiv.org/abs/1806.07421
+
+Departures from the paper: what a mask hides takes a baseline, which need not be zero; and any
+number of spatial dimensions from one to three will do.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from ascribe import InputError, PerturbationAttribution, hookimpl
+from ascribe.batching import Chunk
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+#: The linear interpolation of each number of spatial dimensions.
+MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
+
+#: How many masks are held in memory at a time.
+BLOCK = 64
+
+
+class Rise(PerturbationAttribution):
+    """The mean score of inputs seen through random masks, for each element when it is seen."""
+
+    several_targets = True
+
+    def attribute(
+        self,
+        inputs: Any,
+        baselines: Any = None,
+        target: Any = None,
+        additional_forward_args: Any = None,
+        n_masks: int = 4000,
+        grid: int = 7,
+        probability: float = 0.5,
+        seed: int = 0,
+        perturbations_per_eval: int | None = None,
+        show_progress: bool = False,
+    ) -> Any:
+        """Return, for each place of the input, the mean score given that it is seen.
+
+        Parameters
+        ----------
+        inputs
+            A tensor ``(batch, channels, *sides)`` with one to three sides.
+        baselines
+            What is seen where a mask hides the input: None (zero), a number or a tensor.
+        target
+            Which score, preferably a probability, as the paper has it.
+        additional_forward_args
+            What else the model takes.
+        n_masks
+            How many masks are drawn; the error falls with its root.
+        grid
+            How many cells of a mask span each side.
+        probability
+            How likely it is that a cell is seen.
+        seed
+            Of the generator that draws the masks; the global one is not touched.
+        perturbations_per_eval
+            How many masks one model evaluation takes; by default as many as fit in memory.
+        show_progress
+            Show a progress bar.
+
+        Returns
+        -------
+        Tensor
+            In the form, shape and dtype of ``inputs``, alike for all channels; in units of the
+            score.
+        """
+        with self.bind(inputs, target, additional_forward_args) as forward:
+            if len(forward.inputs.tensors) != 1 or forward.inputs.tensors[0].dim() - 2 not in MODES:
+                raise InputError("RISE needs one input of shape (batch, channels, *sides)")
+            (tensor,), (baseline,) = forward.inputs.tensors, forward.baselines(baselines)
+            masks = Masks(tensor, n_masks, grid, probability, seed)
+
+            def behind(chunk: Chunk) -> tuple[Tensor, ...]:
+                mask = masks[chunk.variants]
+                seen, hidden = forward.part(tensor, chunk), forward.part(baseline, chunk)
+                return (seen * mask + hidden * (1 - mask),)
+
+            scores = forward.evaluate(
+                n_masks, behind, perturbations_per_eval, show_progress, "RISE"
+            )
+            return forward.pack([masks.weighted(scores) / (n_masks * probability)])
+
+
+class Masks:
+    """Random grids of zeros and ones, blown up smoothly and shifted at random.
+
+    Indexed with a slice they give ``(masks, 1, 1, *sides)``.
+    """
+
+    def __init__(
+        self, like: Tensor, count: int, grid: int, probability: float, seed: int
+    ) -> None:
+        if count < 1 or grid < 1 or not 0 < probability <= 1:
+            raise InputError(
+                f"RISE needs n_masks and grid of at least 1 and a probability in (0, 1], "
+                f"but has {count}, {grid} and {probability}"
+            )
+        self._like, self._sides = like, tuple(like.shape[2:])
+        self._cells = [math.ceil(side / grid) for side in self._sides]
+        generator = torch.Generator().manual_seed(seed)
+        shape = (count, 1, *[grid] * len(self._sides))
+        self._grids = (torch.rand(shape, generator=generator) < probability).float()
+        shifts = [torch.randint(cell, (count,), generator=generator) for cell in self._cells]
+        self._shifts = torch.stack(shifts, dim=1).tolist()
+
+    def __getitem__(self, which: slice) -> Tensor:
+        sides, cells = self._sides, self._cells
+        size = [(grid + 1) * cell for grid, cell in zip(self._grids.shape[2:], cells, strict=True)]
+        grids = self._grids[which].to(self._like.device)
+        large = interpolate(grids, size, mode=MODES[len(sides)], align_corners=False)
+        cut = [
+            mask[(slice(None), *(slice(s, s + n) for s, n in zip(shift, sides, strict=True)))]
+            for mask, shift in zip(large, self._shifts[which], strict=True)
+        ]
+        return torch.stack(cut)[:, None].to(self._like.dtype)
+
+    def weighted(self, scores: Tensor) -> Tensor:
+        """Return the sum of the masks, each times its score.
+
+        ``(targets, masks, batch)`` in, ``(targets, batch, *features)`` out.
+        """
+        total = scores.new_zeros((scores.shape[0], scores.shape[2], 1, *self._sides))
+        for first in range(0, scores.shape[1], BLOCK):
+            block = slice(first, min(first + BLOCK, scores.shape[1]))
+            masks = self[block][:, 0].to(scores)
+            total += torch.tensordot(scores[:, block], masks, dims=([1], [0]))
+        return total.repeat(1, 1, self._like.shape[1], *[1] * len(self._sides))
+
+
+@hookimpl
+def ascribe_attributions() -> list[type[Rise]]:
+    return [Rise]

@@ -1,0 +1,54 @@
+import torch
+from ascribe import registry
+from ascribe.attr import Rise
+from ascribe_rise.rise import Masks
+
+
+def test_is_found_by_its_entry_point():
+    assert registry.attributions.get("rise") is Rise
+    assert registry.attributions.find("rise").distribution == "ascribe-rise"
+
+
+def test_masks_are_seen_with_the_asked_probability():
+    # Shifted and smoothed, each place still sees a cell with probability p; with n masks the
+    # standard error is at most sqrt(p (1 - p) / n).
+    n, p = 4000, 0.3
+    mean = Masks(torch.zeros(1, 3, 20, 12), n, 5, p, seed=0)[0:n].mean(0)
+    assert (mean - p).abs().max() < 6 * (p * (1 - p) / n) ** 0.5
+
+
+def test_of_a_constant_score_is_that_score_everywhere():
+    inputs = torch.rand(2, 3, 16, 16, dtype=torch.float64)
+    n, p = 4000, 0.5
+    result = Rise(lambda x: x.new_full((len(x),), 3.0)).attribute(inputs, n_masks=n, probability=p)
+    assert result.shape == inputs.shape
+    assert result.dtype == torch.float64
+    assert (result - 3).abs().max() < 3 * 6 * ((1 - p) / p / n) ** 0.5
+
+
+def test_finds_the_only_pixel_that_counts():
+    inputs = torch.ones(1, 1, 21, 21)
+    result = Rise(lambda x: x[:, 0, 5, 14]).attribute(inputs, n_masks=2000)
+    row, column = divmod(int(result[0, 0].argmax()), 21)
+    assert abs(row - 5) <= 1
+    assert abs(column - 14) <= 1
+
+
+def test_same_seed_same_numbers_and_global_random_state_untouched():
+    inputs = torch.rand(1, 3, 10, 10)
+    before = torch.get_rng_state()
+    first, second = (Rise(lambda x: x.sum((1, 2, 3))).attribute(inputs, n_masks=50, seed=3)
+                     for _ in range(2))
+    assert torch.equal(first, second)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_how_work_is_cut_changes_nothing():
+    inputs = torch.rand(2, 3, 10, dtype=torch.float64)
+    one, many = (
+        Rise(lambda x: x.square().sum((1, 2))).attribute(
+            inputs, n_masks=20, perturbations_per_eval=n
+        )
+        for n in (1, 7)
+    )
+    torch.testing.assert_close(one, many)

@@ -1,0 +1,128 @@
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from ascribe.errors import AscribeWarning, InputError
+from ascribe.forward import Forward
+from ascribe.gradient import gradients, sum_of_gradients
+from ascribe.inputs import Inputs
+from ascribe.targets import Targets
+
+
+def of(model, inputs, target=None, args=None):
+    with Forward(model, Inputs.of(inputs), target, args) as forward:
+        return gradients(forward)
+
+
+def test_gradients_of_several_targets_and_inputs_in_closed_form():
+    x, y = torch.randn(3, 2, dtype=torch.float64), torch.randn(3, 2, dtype=torch.float64)
+
+    def model(x, y):
+        return torch.stack([(x * y).sum(1), (x**2).sum(1)], 1)
+
+    dx, dy = of(model, (x, y), Targets([0, 1, [0, 1, 1]]))
+    torch.testing.assert_close(dx, torch.stack([y, 2 * x, torch.stack([y[0], *2 * x[1:]])]))
+    torch.testing.assert_close(dy[:2], torch.stack([x, 0 * x]))
+
+
+def test_parameters_stay_out_of_the_graph_and_as_they_are():
+    model = nn.Sequential(nn.Conv1d(2, 3, 2), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(9, 2))
+    seen = []
+    model[0].register_forward_hook(lambda m, i, output: seen.append(output))
+    x = torch.randn(2, 2, 4)
+    (found,) = of(model, x, 1)
+    assert all(p.grad is None and p.requires_grad for p in model.parameters())
+    leaf = x.clone().requires_grad_()
+    torch.testing.assert_close(found[0], torch.autograd.grad(model(leaf)[:, 1].sum(), leaf)[0])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        nn.LSTM(3, 2, batch_first=True),
+        nn.TransformerEncoderLayer(4, 2, dim_feedforward=5, batch_first=True).eval(),
+        nn.MultiheadAttention(4, 2, batch_first=True),
+        nn.Sequential(nn.ReLU(inplace=True), nn.utils.parametrizations.weight_norm(nn.Linear(4, 3))),
+    ],
+    ids=lambda m: type(m).__name__,
+)
+def test_gradients_are_those_of_autograd_for_every_kind_of_module(model):
+    x = torch.randn(2, 5, 3 if isinstance(model, nn.LSTM) else 4)
+
+    def run(x):
+        output = model(x, x, x) if isinstance(model, nn.MultiheadAttention) else model(x)
+        return (output[0] if isinstance(output, tuple) else output).square().sum((1, 2))
+
+    leaf = x.clone().requires_grad_()
+    # As in of(), a clone: a leaf allows no operation in place.
+    expected = torch.autograd.grad(run(leaf.clone()).sum(), leaf)[0]
+    torch.testing.assert_close(of(run, x)[0][0], expected)
+
+
+def test_checkpointed_models_have_gradients():
+    inner = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
+    x = torch.randn(2, 4)
+    (found,) = of(lambda x: checkpoint(inner, x, use_reentrant=False).sum(1), x)
+    torch.testing.assert_close(found, of(lambda x: inner(x).sum(1), x)[0])
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_gradients_are_taken_where_the_caller_switched_them_off(mode):
+    model = nn.Linear(3, 1)
+    with mode():
+        x = torch.ones(2, 3)
+        (found,) = of(model, x)
+        with Forward(model, Inputs.of(x)) as forward:
+            (total,) = sum_of_gradients(
+                forward, lambda chunk: (forward.part(x, chunk),), torch.ones(3)
+            )
+    torch.testing.assert_close(found[0], model.weight.detach().expand(2, 3))
+    torch.testing.assert_close(total[0], 3 * model.weight.detach().expand(2, 3))
+
+
+def test_what_has_no_gradient_says_so():
+    with pytest.raises(InputError, match="input 1 must be floating point"):
+        of(lambda x, y: x.sum(1), (torch.ones(1, 2), torch.ones(1, 2).long()))
+    with pytest.raises(InputError, match="no gradient flows back"):
+        of(lambda x: x.detach().sum(1), torch.ones(1, 2))
+    with pytest.warns(AscribeWarning, match="do not depend on input 1: its gradient is 0"):
+        _, dy = of(lambda x, y: x.sum(1), (torch.ones(1, 2), torch.ones(1, 2)))
+    assert (dy == 0).all()
+
+
+@pytest.mark.parametrize("rows", [None, 1, 2, 3, 4, 100])
+def test_weighted_sums_do_not_depend_on_how_work_is_cut(rows):
+    x, weights = torch.randn(3, 2, dtype=torch.float64), torch.randn(5, dtype=torch.float64)
+    steps = torch.arange(5.0, dtype=torch.float64)
+
+    def vary(chunk):
+        return (forward.part(x, chunk) * steps[chunk.variants].reshape(-1, 1, 1),)
+
+    with Forward(lambda x: (x**2).sum(1), Inputs.of(x)) as forward:
+        (total,) = sum_of_gradients(forward, vary, weights, rows)
+    torch.testing.assert_close(total[0], 2 * x * (weights * steps).sum())
+
+
+def test_a_mean_over_the_batch_is_differentiated_batch_by_batch():
+    x = torch.randn(3, 2, dtype=torch.float64)
+    with Forward(lambda x: (x**2).mean(), Inputs.of(x)) as forward:
+        (total,) = sum_of_gradients(
+            forward, lambda chunk: (forward.part(x, chunk),), torch.ones(4, dtype=torch.float64)
+        )
+    torch.testing.assert_close(total[0], 4 * 2 * x / 6)
+
+
+def test_less_memory_is_kept_without_parameters(monkeypatch):
+    kept = []
+
+    def pack(tensor):
+        kept.append(tensor.shape)
+        return tensor
+
+    weight = nn.Parameter(torch.randn(7, 4))
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        of(lambda x: F.linear(x, weight).sum(1), torch.ones(2, 4))
+    assert torch.Size([2, 4]) not in kept  # the input, which only the weight's gradient needs
+    assert torch.Size([7, 4]) in kept or torch.Size([4, 7]) in kept
