@@ -7,11 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from PIL import Image
 
 from ascribe.models import load_classifier
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+# The same examples in every run; and no deadline, as a first call may have to set things up.
+settings.register_profile("ascribe", deadline=None, derandomize=True)
+settings.load_profile("ascribe")
 
 
 @pytest.fixture(autouse=True)

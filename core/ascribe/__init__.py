@@ -18,6 +18,7 @@ from ascribe.errors import (
 from ascribe.explanation import Explanation, explain
 from ascribe.forward import Forward
 from ascribe.hookspecs import hookimpl
+from ascribe.image_renderer import ImageRenderer
 from ascribe.renderer import Renderer
 from ascribe.targets import Targets
 
@@ -28,6 +29,7 @@ __all__ = [
     "Explanation",
     "Forward",
     "GradientAttribution",
+    "ImageRenderer",
     "InputError",
     "ModelError",
     "ParameterError",

@@ -109,7 +109,8 @@ class Explanation:
         if _in_notebook():
             from IPython import display  # there, since this runs in it
 
-            display.display(display.HTML(drawn) if isinstance(drawn, str) else drawn)
+            made = display.HTML(drawn) if isinstance(drawn, str) else display.Image(_png(drawn))
+            display.display(made)
         elif isinstance(drawn, str):
             raise InputError("HTML cannot be shown here; write what render() returns to a file")
         else:

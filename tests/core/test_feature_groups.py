@@ -45,7 +45,10 @@ def test_masks_broadcast_over_channels():
 @pytest.mark.parametrize(
     ("mask", "message"),
     [
-        (torch.tensor([[0.0, 1.0]]), "integers, the number of each element's group, but is .*float"),
+        (
+            torch.tensor([[0.0, 1.0]]),
+            "integers, the number of each element's group, but is .*float",
+        ),
         ([0, 1], "one entry for each of the 1 inputs"),
         ("x", "integers"),
         (torch.tensor([[0, 1, 2]]), r"broadcast to its input's shape \(2, 2\), but has \(1, 3\)"),

@@ -44,7 +44,9 @@ def test_parameters_stay_out_of_the_graph_and_as_they_are():
         nn.LSTM(3, 2, batch_first=True),
         nn.TransformerEncoderLayer(4, 2, dim_feedforward=5, batch_first=True).eval(),
         nn.MultiheadAttention(4, 2, batch_first=True),
-        nn.Sequential(nn.ReLU(inplace=True), nn.utils.parametrizations.weight_norm(nn.Linear(4, 3))),
+        nn.Sequential(
+            nn.ReLU(inplace=True), nn.utils.parametrizations.weight_norm(nn.Linear(4, 3))
+        ),
     ],
     ids=lambda m: type(m).__name__,
 )

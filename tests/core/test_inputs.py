@@ -7,7 +7,9 @@ from ascribe.inputs import Inputs
 X = torch.arange(6.0).reshape(2, 3)
 
 
-@pytest.mark.parametrize("form", [X, (X,), [X, X], {"a": X, "b": X}], ids=lambda f: type(f).__name__)
+@pytest.mark.parametrize(
+    "form", [X, (X,), [X, X], {"a": X, "b": X}], ids=lambda f: type(f).__name__
+)
 def test_results_take_the_caller_s_own_form(form):
     inputs = Inputs.of(form)
     packed = inputs.pack(tensor * 2 for tensor in inputs.tensors)

@@ -106,7 +106,10 @@ def test_unknown_names_suggest_near_ones(found):
         (GOOD.format(cls="Wrong").replace("return [Wrong]", "return []"), "non-empty list"),
         (GOOD.format(cls="Wrong").replace("return [Wrong]", "return 3"), "non-empty list"),
         (GOOD.format(cls="Wrong").replace("return [Wrong]", "1/0"), "ZeroDivisionError"),
-        (GOOD.format(cls="Wrong").replace("def attribute", "def attibute"), r"has no \['attribute'"),
+        (
+            GOOD.format(cls="Wrong").replace("def attribute", "def attibute"),
+            r"has no \['attribute'",
+        ),
         (GOOD.format(cls="Wrong").replace("attributions():", "attributions(model):"), "Argument"),
         (GOOD.format(cls="Wrong").replace("def ascribe_", "def ascrib_"), "unknown hook"),
     ],
@@ -198,7 +201,10 @@ def test_registering_a_taken_name_by_hand_is_refused_and_changes_nothing(found):
 
 
 def test_one_package_may_serve_both_groups_with_one_module(install, found, tmp_path):
-    install("foo", both=GOOD.format(cls="Both") + """
+    install(
+        "foo",
+        both=GOOD.format(cls="Both")
+        + """
     from ascribe import Renderer
     class Both(Both): pass
     class _Drawn(Renderer):
@@ -208,7 +214,8 @@ def test_one_package_may_serve_both_groups_with_one_module(install, found, tmp_p
     @hookimpl
     def ascribe_renderers():
         return [_Drawn]
-""")
+""",
+    )
     entry = next(tmp_path.glob("*.dist-info")) / "entry_points.txt"
     entry.write_text(entry.read_text() + "\n[ascribe.renderers]\nboth = foo_both\n")
     from ascribe.renderer import Renderer

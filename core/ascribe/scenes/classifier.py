@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from importlib import resources
 from typing import IO
 
@@ -16,19 +15,15 @@ from ascribe.scenes.animals import CATEGORIES
 class SceneClassifier(nn.Module):
     """Score each animal of a picture on its own.
 
-    Every position of a coarse map gives evidence for each animal; an animal's logit is a
-    soft maximum of its evidence, so it depends on the place where the animal is and hardly
-    on the rest of the picture.
-
-    Parameters
-    ----------
-    sharpness : float
-        How near the soft maximum is to the maximum (large) or to the mean (near 0).
+    Every position of a coarse map gives some evidence for each animal, or none, and an
+    animal's logit grows with its mean evidence alone. So it depends on the place where the
+    animal is and hardly on the rest of the picture. Each operation is one that every
+    attribution method has a rule for.
     """
 
-    def __init__(self, sharpness: float = 1.0) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.sharpness = sharpness
+        animals = len(CATEGORIES)
         self.features = nn.Sequential(
             _convolution(3, 16, kernel=5, stride=2),
             _convolution(16, 32, stride=2),
@@ -36,7 +31,12 @@ class SceneClassifier(nn.Module):
             _convolution(32, 64, stride=2),
             Residual(64, dilation=2),
         )
-        self.evidence = nn.Conv2d(64, len(CATEGORIES), 1)
+        self.evidence = nn.Sequential(nn.Conv2d(64, animals, 1), nn.ReLU())
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.score = nn.Conv2d(animals, animals, 1, groups=animals)
+        # Few positions of a picture show an animal, and most animals are not in it.
+        gain, bias = torch.full((animals, 1, 1, 1), 8.0), torch.full((animals,), -2.0)
+        self.score.load_state_dict({"weight": gain, "bias": bias})
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Logit of each animal being in the picture.
@@ -51,9 +51,8 @@ class SceneClassifier(nn.Module):
         Tensor
             Logits in the order of `CATEGORIES`, shape (batch, 6).
         """
-        evidence = self.evidence(self.features(4 * pixels - 2)).flatten(2)
-        soft_maximum = torch.logsumexp(self.sharpness * evidence, 2) - math.log(evidence.shape[2])
-        return torch.as_tensor(soft_maximum / self.sharpness)
+        evidence = self.evidence(self.features(pixels))
+        return torch.as_tensor(self.score(self.pool(evidence)).flatten(1))
 
 
 class Residual(nn.Module):

@@ -72,7 +72,7 @@ def draw_scene(
     chosen = _random_animals(rng) if animals is None else _checked(animals)
     picture = draw_background(rng, size)
     masks: list[Mask] = []
-    for layer, corner in _arrange(rng, chosen, size):
+    for layer, corner in arrange(rng, chosen, size):
         picture.paste(layer, corner, mask=layer)
         mask = _mask(layer, corner, size)
         masks = [earlier & ~mask for earlier in masks] + [mask]
@@ -94,7 +94,7 @@ def _checked(animals: Sequence[str]) -> tuple[str, ...]:
     return tuple(animals)
 
 
-def _arrange(
+def arrange(
     rng: np.random.Generator, animals: tuple[str, ...], size: int
 ) -> list[tuple[Image.Image, tuple[int, int]]]:
     """Draw each animal and find a corner for it, shrinking all while there is no room."""

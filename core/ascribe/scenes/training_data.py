@@ -24,7 +24,7 @@ EMPTY_SHARE = 0.08
 COVERED_SHARE = 0.65
 """Chance of each of the two boxes that cover a part of a training scene."""
 
-CHUNK = 250
+CHUNK = 50
 """Scenes that one process draws at a time."""
 
 

@@ -1,7 +1,8 @@
 import torch
+from ascribe_rise.rise import Masks
+
 from ascribe import registry
 from ascribe.attr import Rise
-from ascribe_rise.rise import Masks
 
 
 def test_is_found_by_its_entry_point():
@@ -37,8 +38,9 @@ def test_finds_the_only_pixel_that_counts():
 def test_same_seed_same_numbers_and_global_random_state_untouched():
     inputs = torch.rand(1, 3, 10, 10)
     before = torch.get_rng_state()
-    first, second = (Rise(lambda x: x.sum((1, 2, 3))).attribute(inputs, n_masks=50, seed=3)
-                     for _ in range(2))
+    first, second = (
+        Rise(lambda x: x.sum((1, 2, 3))).attribute(inputs, n_masks=50, seed=3) for _ in range(2)
+    )
     assert torch.equal(first, second)
     assert torch.equal(before, torch.get_rng_state())
 

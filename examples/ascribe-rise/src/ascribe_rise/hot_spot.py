@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from ascribe import hookimpl
 from ascribe.image_renderer import ImageRenderer, Style
 
@@ -17,9 +18,7 @@ class HotSpot(ImageRenderer):
 
     signs = ("positive", "negative", "absolute_value")
 
-    def draw(
-        self, ax: Axes, values: Any, image: Any, style: Style, *, share: float = 0.1
-    ) -> None:
+    def draw(self, ax: Axes, values: Any, image: Any, style: Style, *, share: float = 0.1) -> None:
         ax.imshow(image)
         threshold = np.quantile(values, 1 - share)
         if values.min() < threshold < values.max():

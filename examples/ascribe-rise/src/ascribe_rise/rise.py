@@ -13,10 +13,11 @@ import math
 from typing import Any
 
 import torch
-from ascribe import InputError, PerturbationAttribution, hookimpl
-from ascribe.batching import Chunk
 from torch import Tensor
 from torch.nn.functional import interpolate
+
+from ascribe import InputError, PerturbationAttribution, hookimpl
+from ascribe.batching import Chunk
 
 #: The linear interpolation of each number of spatial dimensions.
 MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
@@ -97,9 +98,7 @@ class Masks:
     Indexed with a slice they give ``(masks, 1, 1, *sides)``.
     """
 
-    def __init__(
-        self, like: Tensor, count: int, grid: int, probability: float, seed: int
-    ) -> None:
+    def __init__(self, like: Tensor, count: int, grid: int, probability: float, seed: int) -> None:
         if count < 1 or grid < 1 or not 0 < probability <= 1:
             raise InputError(
                 f"RISE needs n_masks and grid of at least 1 and a probability in (0, 1], "
