@@ -1,4 +1,4 @@
-"""What all tests share: seeds, and the real classifier and photographs that lie beside the project."""
+"""Seeds for all tests, and the real classifier and photographs that lie beside the project."""
 
 from __future__ import annotations
 

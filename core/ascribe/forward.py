@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import cached_property
 from types import TracebackType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.dropout import _DropoutNd
 
 from ascribe import batching
 from ascribe.batching import Chunk
-from ascribe.errors import AscribeWarning, InputError, TargetError
-from ascribe.guard import modules_in, untouched
+from ascribe.binding import Binding
+from ascribe.errors import InputError
+from ascribe.guard import modules_in, untouched, warn_if_training
 from ascribe.inputs import Inputs
-from ascribe.targets import Targets, pickers
+from ascribe.targets import Targets
 
 #: How many tensors of the largest size a pass without gradients holds at a time.
 TENSORS_HELD = 4
@@ -43,12 +42,8 @@ class Forward:
         The model: any callable.
     inputs
         What is attributed.
-    target
-        See `ascribe.targets.pickers`.
-    additional_forward_args
-        What the model takes after the inputs: a value, a tuple of values, or a dict of keyword
-        arguments. A tensor with one entry for each example follows its example; everything else
-        is passed on as it is.
+    target, additional_forward_args
+        See `ascribe.binding.Binding`.
 
     Attributes
     ----------
@@ -68,9 +63,7 @@ class Forward:
         additional_forward_args: Any = None,
     ) -> None:
         self.inputs = inputs
-        self._func = forward_func
-        self._args, self._kwargs = _arguments(additional_forward_args)
-        self._pickers = pickers(target, inputs.batch)
+        self._binding = Binding(forward_func, inputs, target, additional_forward_args)
         self.several = isinstance(target, Targets)
         self._modules = modules_in(forward_func)
         self._stack = ExitStack()
@@ -78,7 +71,7 @@ class Forward:
         self.coupled = any(m.training and isinstance(m, _BatchNorm) for m in self._modules)
 
     def __enter__(self) -> Forward:
-        _warn_if_training(self._modules)
+        warn_if_training(self._modules)
         self._stack.enter_context(untouched(self._modules))
         return self
 
@@ -93,7 +86,7 @@ class Forward:
     @property
     def targets(self) -> int:
         """The number of targets."""
-        return len(self._pickers)
+        return self._binding.targets
 
     def __call__(self, tensors: Iterable[Tensor], chunk: Chunk | None = None) -> Tensor:
         """Run the model once.
@@ -117,10 +110,7 @@ class Forward:
         TargetError
             If a target does not choose one score for each row.
         """
-        chunk = chunk or self.everything
-        output = self._output(tensors, chunk)
-        scores = [pick(output, chunk.examples, chunk.copies) for pick in self._pickers]
-        return torch.stack([_one_per_row(score, chunk.rows) for score in scores])
+        return self._binding.scores(tensors, chunk or self.everything)
 
     @property
     def everything(self) -> Chunk:
@@ -143,7 +133,8 @@ class Forward:
     def output(self) -> Any:
         """Return what the model returns for the inputs, before a target chooses from it."""
         with torch.no_grad():
-            return self._output([t.clone() for t in self.inputs.tensors], self.everything)
+            copies = [tensor.clone() for tensor in self.inputs.tensors]
+            return self._binding.output(copies, self.everything)
 
     def rows_that_fit(self, differentiated: bool = False) -> int:
         """Return how many rows fit in the memory budget, with or without gradients."""
@@ -278,20 +269,6 @@ class Forward:
         """Return a number for each target and example as the caller's: see `pack`."""
         return scores if self.several else scores[0]
 
-    def _output(self, tensors: Iterable[Tensor], chunk: Chunk) -> Any:
-        args = [self._for_rows(value, chunk) for value in self._args]
-        kwargs = {key: self._for_rows(value, chunk) for key, value in self._kwargs.items()}
-        if self.inputs.names:
-            return self._func(*args, **dict(zip(self.inputs.names, tensors, strict=True)), **kwargs)
-        return self._func(*tensors, *args, **kwargs)
-
-    def _for_rows(self, value: Any, chunk: Chunk) -> Any:
-        follows = isinstance(value, Tensor) and value.dim() and len(value) == self.inputs.batch
-        if not follows:
-            return value
-        # Copied even where each example comes once: the model may write to it.
-        return value.detach()[chunk.examples].repeat(chunk.copies, *[1] * (value.dim() - 1))
-
 
 class _Coupled(Exception):  # noqa: N818 - a finding, not an error
     """The rows of one evaluation turned out to share one score."""
@@ -307,39 +284,3 @@ def check_count(count: Any, what: str) -> int | None:
     if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
         raise InputError(f"{what} must be None or an integer of at least 1, but is {count!r}")
     return count
-
-
-def _arguments(given: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    if isinstance(given, Mapping):
-        return (), dict(given)
-    if given is None:
-        return (), {}
-    return (given if isinstance(given, tuple) else (given,)), {}
-
-
-def _one_per_row(scores: Tensor, rows: int) -> Tensor:
-    shape = tuple(scores.shape)
-    if scores.is_complex() or scores.dtype == torch.bool:
-        raise TargetError(f"scores must be real numbers, but are {scores.dtype}")
-    if scores.numel() != rows and scores.numel() != 1:
-        raise TargetError(
-            f"target must choose one score for each example, shape ({rows},), but leaves {shape}; "
-            f"pass an index, or a callable that takes the scores from the output"
-        )
-    if scores.numel() == rows and scores.dim() and len(scores) != rows:
-        raise TargetError(
-            f"target must choose one score for each example, shape ({rows},), but leaves {shape}"
-        )
-    return scores.reshape(-1)
-
-
-def _warn_if_training(modules: list[nn.Module]) -> None:
-    active = [m for m in modules if m.training and isinstance(m, (_BatchNorm, _DropoutNd))]
-    if active:
-        kinds = ", ".join(sorted({type(module).__name__ for module in active}))
-        warnings.warn(
-            f"the model is in training mode ({kinds}): its answers are random or depend on the "
-            f"rest of the batch, and so do attributions; call model.eval() first",
-            AscribeWarning,
-            stacklevel=4,
-        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import random
 import types
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,9 +13,26 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
+
+from ascribe.errors import AscribeWarning
 
 #: How far into a list that a function names modules are looked for.
 MOST_MEMBERS = 64
+
+
+def warn_if_training(modules: list[nn.Module]) -> None:
+    """Warn of modules whose answers are random, or mix examples, as the model stands."""
+    active = [m for m in modules if m.training and isinstance(m, (_BatchNorm, _DropoutNd))]
+    if active:
+        kinds = ", ".join(sorted({type(module).__name__ for module in active}))
+        warnings.warn(
+            f"the model is in training mode ({kinds}): its answers are random or depend on the "
+            f"rest of the batch, and so do attributions; call model.eval() first",
+            AscribeWarning,
+            stacklevel=4,
+        )
 
 
 @contextmanager

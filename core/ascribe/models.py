@@ -22,6 +22,9 @@ from ascribe.vision import torchvision
 #: The model that ships with Ascribe; see `ascribe.scenes`.
 EMBEDDED = "scenes"
 
+#: What that model expects: its scenes are drawn in this size.
+SCENE_SIZE = (128, 128)
+
 
 def pixels(picture: Image.Image) -> Tensor:
     """Return an RGB picture as ``(3, height, width)`` in [0, 1]."""
@@ -157,7 +160,7 @@ def _embedded() -> ImageClassifier:
     from ascribe import scenes  # only where it is used: it reads its weights from the package
 
     def preprocess(picture: Image.Image) -> Tensor:
-        return pixels(ImageOps.fit(picture, (scenes.SIZE, scenes.SIZE), Image.Resampling.BICUBIC))
+        return pixels(ImageOps.fit(picture, SCENE_SIZE, Image.Resampling.BICUBIC))
 
     return ImageClassifier(
         scenes.load_classifier(),

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
 import threading
 import types
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any, Generic, TypeVar
 
 import pluggy
 
 from ascribe import hookspecs
 from ascribe.attribution import Attribution
+from ascribe.discovery import Plugin, blocked_names, conflict, discover, plugin_names
 from ascribe.errors import AscribeWarning, PluginConflict, PluginLoadError, UnknownPluginError
 from ascribe.renderer import Renderer
 
@@ -27,42 +26,12 @@ BY_HAND = "registered by hand"
 
 
 @dataclass(frozen=True)
-class Plugin:
-    """A plugin as its metadata tells it, before anything is imported."""
-
-    name: str
-    module: str
-    distribution: str
-    version: str
-    load: Callable[[], object]
-
-    @property
-    def qualified_name(self) -> str:
-        """The name that tells it from a namesake in another distribution."""
-        return f"{self.distribution}:{self.name}"
-
-    def __str__(self) -> str:
-        return f"plugin {self.name!r} ({self.module}, from {self.distribution} {self.version})"
-
-
-@dataclass(frozen=True)
 class Listing(Generic[T]):
     """A plugin after the attempt to load it: its classes, or the error that says why not."""
 
     plugin: Plugin
     classes: list[type[T]]
     error: PluginLoadError | None = None
-
-
-def snake_case(name: str) -> str:
-    """Return ``InputXGradient`` as ``input_x_gradient`` and ``GradCAM`` as ``grad_cam``."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
-
-
-def plugin_names(class_name: str) -> list[str]:
-    """Return the entry points that may provide a class: its own name first, then its family's."""
-    family = re.sub(r"^(Layer|Neuron)(?=[A-Z])", "", class_name)
-    return list(dict.fromkeys([snake_case(class_name), snake_case(family)]))
 
 
 class Registry(Generic[T]):
@@ -98,10 +67,10 @@ class Registry(Generic[T]):
 
     def plugins(self) -> list[Plugin]:
         """Return all plugins, sorted by name, less those that ``ASCRIBE_BLOCK`` leaves out."""
-        blocked = _blocked_names()
+        blocked = blocked_names()
         with self._lock:
             if self._found is None:
-                self._found = _discover(self.group)
+                self._found = discover(self.group)
             everything = [*self._found, *self._by_hand.values()]
         allowed = [p for p in everything if not {p.name, p.qualified_name} & blocked]
         return sorted(allowed, key=lambda p: (p.name, p.distribution != "ascribe", p.distribution))
@@ -131,9 +100,9 @@ class Registry(Generic[T]):
             raise UnknownPluginError(self._unknown(name))
         if len(offers) > 1:
             if offers[0].distribution != "ascribe":
-                raise PluginConflict(_conflict(name, offers))
+                raise PluginConflict(conflict(name, offers))
             # A name of ours keeps its meaning whatever is installed beside it.
-            warnings.warn(_conflict(name, offers), AscribeWarning, stacklevel=3)
+            warnings.warn(conflict(name, offers), AscribeWarning, stacklevel=3)
         return offers[0]
 
     def get(self, name: str) -> type[T]:
@@ -202,7 +171,7 @@ class Registry(Generic[T]):
         with self._lock:
             offers = [p for p in self.plugins() if p.name == name and p.distribution != BY_HAND]
             if offers:
-                raise PluginConflict(_conflict(name, [*offers, made]))
+                raise PluginConflict(conflict(name, [*offers, made]))
             self.unregister(name)
             self._load(made)
             self._by_hand[name] = made
@@ -262,7 +231,7 @@ class Registry(Generic[T]):
     def _listed(self, plugin: Plugin) -> Listing[T]:
         namesakes = [other for other in self.plugins() if other.name == plugin.name]
         if len(namesakes) > 1 and plugin.distribution != "ascribe":
-            return Listing(plugin, [], PluginConflict(_conflict(plugin.name, namesakes)))
+            return Listing(plugin, [], PluginConflict(conflict(plugin.name, namesakes)))
         try:
             return Listing(plugin, self._load(plugin))
         except PluginLoadError as error:
@@ -270,7 +239,7 @@ class Registry(Generic[T]):
 
     def _unknown(self, name: str) -> str:
         kind = self._hook.removeprefix("ascribe_").removesuffix("s")
-        if {name, *plugin_names(name)} & _blocked_names():
+        if {name, *plugin_names(name)} & blocked_names():
             return f"the {kind} {name!r} is left out by ASCRIBE_BLOCK"
         names = self.names()
         near = difflib.get_close_matches(plugin_names(name)[-1], names, n=3, cutoff=0.6)
@@ -280,32 +249,6 @@ class Registry(Generic[T]):
 
 def _hook_returning(classes: list[type]) -> Callable[[], list[type]]:
     return hookspecs.hookimpl(lambda: classes)
-
-
-def _discover(group: str) -> list[Plugin]:
-    found = []
-    for entry in metadata.entry_points(group=group):
-        distribution, version = ("unknown", "-")
-        if entry.dist is not None:
-            distribution, version = entry.dist.name, entry.dist.version
-        found.append(Plugin(entry.name, entry.value, distribution, version, entry.load))
-    return found
-
-
-def _blocked_names() -> set[str]:
-    names = os.environ.get("ASCRIBE_BLOCK", "").split(",")
-    return {name.strip() for name in names if name.strip()}
-
-
-def _conflict(name: str, offers: list[Plugin]) -> str:
-    claims = " and by ".join(f"{p.distribution} {p.version} ({p.module})" for p in offers)
-    kept = "ascribe's own is used; " if offers[0].distribution == "ascribe" else ""
-    others = offers[1:] if kept else offers
-    ways = " or ".join(repr(plugin.qualified_name) for plugin in others)
-    return (
-        f"the name {name!r} is claimed by {claims}; {kept}ask for {ways}, "
-        f"or leave one out with ASCRIBE_BLOCK={others[0].qualified_name}"
-    )
 
 
 attributions: Registry[Attribution] = Registry(

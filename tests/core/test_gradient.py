@@ -1,7 +1,7 @@
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from ascribe.errors import AscribeWarning, InputError
@@ -125,6 +125,6 @@ def test_less_memory_is_kept_without_parameters(monkeypatch):
 
     weight = nn.Parameter(torch.randn(7, 4))
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        of(lambda x: F.linear(x, weight).sum(1), torch.ones(2, 4))
+        of(lambda x: functional.linear(x, weight).sum(1), torch.ones(2, 4))
     assert torch.Size([2, 4]) not in kept  # the input, which only the weight's gradient needs
     assert torch.Size([7, 4]) in kept or torch.Size([4, 7]) in kept

@@ -5,9 +5,10 @@ import pytest
 
 from ascribe import registry
 from ascribe.attribution import Attribution
+from ascribe.discovery import plugin_names, snake_case
 from ascribe.errors import AscribeWarning, PluginConflict, PluginLoadError, UnknownPluginError
 from ascribe.hookspecs import hookimpl
-from ascribe.registry import Registry, plugin_names, snake_case
+from ascribe.registry import Registry
 
 GOOD = """
     from ascribe import Attribution, hookimpl
@@ -87,7 +88,7 @@ def test_unknown_names_suggest_near_ones(found):
     for name in ("oclusion", "Oclusion", "LayerOclusion"):
         with pytest.raises(UnknownPluginError, match="did you mean occlusion"):
             found.get(name)
-    with pytest.raises(UnknownPluginError, match="there are .*occlusion"):
+    with pytest.raises(UnknownPluginError, match=r"there are .*occlusion"):
         found.get("xyz")
     with pytest.raises(UnknownPluginError, match="LayerOcclusion"):
         found.get("LayerOcclusion")

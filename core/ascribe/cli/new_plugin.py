@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ascribe import registry
+from ascribe.discovery import snake_case
 from ascribe.errors import InputError
 
 
@@ -25,7 +26,7 @@ from ascribe.errors import InputError
 )
 def new_plugin(name: str, folder: Path) -> None:
     """Write a package that adds an algorithm called NAME: code, test, packaging."""
-    plugin = registry.snake_case(re.sub(r"[\s-]+", "_", name.strip()))
+    plugin = snake_case(re.sub(r"[\s-]+", "_", name.strip()))
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", plugin):
         raise InputError(f"a plugin's name must be words of letters and digits, but is {name!r}")
     if plugin in registry.attributions.names():

@@ -1,0 +1,95 @@
+"""A call of the model, tied to its targets and to what it takes beside the inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ascribe.batching import Chunk
+from ascribe.errors import TargetError
+from ascribe.inputs import Inputs
+from ascribe.targets import pickers
+
+
+class Binding:
+    """A model as a function of its inputs alone, with one score for each target and row.
+
+    Parameters
+    ----------
+    forward_func
+        The model: any callable.
+    inputs
+        What is attributed.
+    target
+        See `ascribe.targets.pickers`.
+    additional_forward_args
+        What the model takes after the inputs: a value, a tuple of values, or a dict of keyword
+        arguments. A tensor with one entry for each example follows its example; everything else
+        is passed on as it is.
+    """
+
+    def __init__(
+        self,
+        forward_func: Callable[..., Any],
+        inputs: Inputs,
+        target: Any = None,
+        additional_forward_args: Any = None,
+    ) -> None:
+        self._func = forward_func
+        self._inputs = inputs
+        self._args, self._kwargs = _arguments(additional_forward_args)
+        self._pickers = pickers(target, inputs.batch)
+
+    @property
+    def targets(self) -> int:
+        """The number of targets."""
+        return len(self._pickers)
+
+    def output(self, tensors: Iterable[Tensor], chunk: Chunk) -> Any:
+        """Return what the model returns for the rows of a chunk."""
+        args = [self._for_rows(value, chunk) for value in self._args]
+        kwargs = {key: self._for_rows(value, chunk) for key, value in self._kwargs.items()}
+        names = self._inputs.names
+        if names:
+            return self._func(*args, **dict(zip(names, tensors, strict=True)), **kwargs)
+        return self._func(*tensors, *args, **kwargs)
+
+    def scores(self, tensors: Iterable[Tensor], chunk: Chunk) -> Tensor:
+        """Return the scores of the rows of a chunk: ``(targets, rows)`` or ``(targets, 1)``."""
+        output = self.output(tensors, chunk)
+        scores = [pick(output, chunk.examples, chunk.copies) for pick in self._pickers]
+        return torch.stack([_one_per_row(score, chunk.rows) for score in scores])
+
+    def _for_rows(self, value: Any, chunk: Chunk) -> Any:
+        follows = isinstance(value, Tensor) and value.dim() and len(value) == self._inputs.batch
+        if not follows:
+            return value
+        # Copied even where each example comes once: the model may write to it.
+        return value.detach()[chunk.examples].repeat(chunk.copies, *[1] * (value.dim() - 1))
+
+
+def _arguments(given: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if isinstance(given, Mapping):
+        return (), dict(given)
+    if given is None:
+        return (), {}
+    return (given if isinstance(given, tuple) else (given,)), {}
+
+
+def _one_per_row(scores: Tensor, rows: int) -> Tensor:
+    shape = tuple(scores.shape)
+    if scores.is_complex() or scores.dtype == torch.bool:
+        raise TargetError(f"scores must be real numbers, but are {scores.dtype}")
+    if scores.numel() != rows and scores.numel() != 1:
+        raise TargetError(
+            f"target must choose one score for each example, shape ({rows},), but leaves {shape}; "
+            f"pass an index, or a callable that takes the scores from the output"
+        )
+    if scores.numel() == rows and scores.dim() and len(scores) != rows:
+        raise TargetError(
+            f"target must choose one score for each example, shape ({rows},), but leaves {shape}"
+        )
+    return scores.reshape(-1)

@@ -1,0 +1,226 @@
+import base64
+import re
+from io import BytesIO
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+import ascribe
+from ascribe import Explanation, InputError, ParameterError, Targets, UnknownPluginError
+from ascribe.attribution import Attribution
+from ascribe.registry import attributions, renderers
+
+
+@pytest.fixture
+def model():
+    return nn.Sequential(nn.Flatten(), nn.Linear(48, 5)).eval()
+
+
+@pytest.fixture
+def x():
+    return torch.rand(2, 3, 4, 4)
+
+
+def test_a_list_of_targets_shares_one_pass_and_equals_single_calls(model, x):
+    rows = []
+    model.register_forward_hook(lambda m, i, output: rows.append(len(output)))
+    explanation = ascribe.explain(model, x, "feature_ablation", target=[3, 1], baselines=0.5)
+    assert explanation.values.shape == (2, 2, 3, 4, 4)
+    assert sum(rows) == 2 + 2 + 2 * 48
+    for row, target in enumerate([3, 1]):
+        alone = attributions.get("feature_ablation")(model).attribute(x, 0.5, target=target)
+        torch.testing.assert_close(explanation.values[row], alone)
+    torch.testing.assert_close(explanation.scores, model(x)[:, [3, 1]].T.detach())
+    assert explanation.targets == [3, 1]
+    assert explanation.labels == ["3", "1"]
+    assert explanation.parameters == {"baselines": 0.5}
+    assert explanation.method == "FeatureAblation"
+    assert explanation.delta is None
+
+
+@pytest.mark.parametrize(
+    ("target", "targets"),
+    [(3, [3]), ([3], [3]), (Targets([3, (2,)]), [3, (2,)]), ((1,), [(1,)])],
+)
+def test_targets_of_every_form(model, x, target, targets):
+    explanation = ascribe.explain(model, x, "saliency", target)
+    assert explanation.targets == targets
+    assert explanation.values.shape == (len(targets), *x.shape)
+
+
+def test_without_a_target_each_example_s_top_prediction_is_explained(model, x):
+    explanation = ascribe.explain(model, x, "saliency")
+    (target,) = explanation.targets
+    assert torch.equal(target, model(x).argmax(1))
+    torch.testing.assert_close(explanation.scores[0], model(x).max(1).values.detach())
+    assert ascribe.explain(model, x[:1], "saliency").targets == [int(model(x[:1]).argmax())]
+    assert ascribe.explain(lambda x: x.sum((1, 2, 3)), x, "saliency").targets == [None]
+
+
+def test_the_convergence_delta_and_what_a_method_is_made_with(model, x):
+    explanation = ascribe.explain(
+        model, x, "integrated_gradients", [0, 1], n_steps=8, multiply_by_inputs=False
+    )
+    assert explanation.delta.shape == (2, 2)
+    assert float(explanation.delta.abs().max()) < 1e-5
+    torch.testing.assert_close(
+        explanation.values[1], model[1].weight[1].detach().reshape(3, 4, 4).expand(2, 3, 4, 4)
+    )
+
+
+class OneByOne(Attribution):
+    """An algorithm that knows nothing of several targets."""
+
+    def attribute(self, inputs, target=None):
+        assert isinstance(target, int)
+        return {key: value * target for key, value in inputs.items()}
+
+
+def test_an_algorithm_without_several_targets_is_called_for_each():
+    inputs = {"a": torch.ones(2, 3), "b": torch.ones(2, 1)}
+    explanation = ascribe.explain(
+        lambda a, b: torch.cat([a, b], 1), inputs, OneByOne, target=[1, 3]
+    )
+    assert explanation.values["a"].shape == (2, 2, 3)
+    assert explanation.values["b"].flatten().tolist() == [1, 1, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters", "error", "message"),
+    [
+        ("oclusion", {}, UnknownPluginError, "did you mean occlusion"),
+        ("saliency", {"n_steps": 3}, ParameterError, "Saliency takes no n_steps.*abs"),
+        ("saliency", {"inputs": 3}, TypeError, "multiple values"),
+        ("occlusion", {"strides": 9}, InputError, "larger"),
+        ("saliency", {"target": 7}, InputError, "out of range"),
+    ],
+)
+def test_bad_calls_say_what_is_needed(model, x, method, parameters, error, message):
+    with pytest.raises(error, match=message):
+        ascribe.explain(model, x, method, **{"target": 0, **parameters})
+
+
+def test_a_parameter_that_is_needed_and_missing_is_named(model, x):
+    class Needy(Attribution):
+        def attribute(self, inputs, strength, target=None):
+            return inputs
+
+    with pytest.raises(ParameterError, match="Needy needs strength; its parameters are strength"):
+        ascribe.explain(model, x, Needy, target=0)
+
+
+DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_saving_and_loading_keeps_every_bit(tmp_path, dtype):
+    inputs = {"a": torch.randn(2, 3).to(dtype), "b": torch.tensor([[1], [2]])}
+    explanation = Explanation(
+        values={"a": torch.full((2, 2, 3), float("nan")).to(dtype), "b": torch.rand(2, 2, 1)},
+        inputs=inputs,
+        targets=[3, torch.tensor([1, 0])],
+        scores=torch.rand(2, 2),
+        method="Occlusion",
+        parameters={"strides": (3, 9), "baselines": inputs, "target": [1, (2,)], "call": len},
+        delta=torch.rand(2, 2),
+        seconds=1.25,
+        versions={"torch": "2"},
+        labels=["dög", "<cat>"],
+        original=np.random.rand(2, 4, 4, 3),
+    )
+    explanation.save(tmp_path / "e.npz")
+    loaded = Explanation.load(tmp_path / "e.npz")
+    for key in "ab":
+        before, after = explanation.values[key], loaded.values[key]
+        assert after.dtype == before.dtype
+        assert (
+            after.numpy(force=True).tobytes() == before.numpy(force=True).tobytes()
+            if (dtype != torch.bfloat16)
+            else torch.equal(after.view(torch.uint8), before.view(torch.uint8))
+        )
+        assert torch.equal(loaded.inputs[key], inputs[key])
+    assert torch.equal(loaded.targets[1], torch.tensor([1, 0]))
+    assert torch.equal(loaded.scores, explanation.scores)
+    assert torch.equal(loaded.delta, explanation.delta)
+    assert loaded.parameters["strides"] == (3, 9)
+    assert loaded.parameters["target"] == [1, (2,)]
+    assert loaded.parameters["call"] == repr(len)
+    assert torch.equal(loaded.parameters["baselines"]["b"], inputs["b"])
+    assert (loaded.labels, loaded.seconds, loaded.versions) == (
+        ["dög", "<cat>"],
+        1.25,
+        {"torch": "2"},
+    )
+    assert np.array_equal(loaded.original, explanation.original)
+
+
+def test_a_real_explanation_survives_saving(tmp_path, model, x):
+    explanation = ascribe.explain(model, x, "integrated_gradients", [1, 2])
+    explanation.save(tmp_path / "e.npz")
+    assert repr(Explanation.load(tmp_path / "e.npz")) == repr(explanation)
+
+
+def test_what_was_not_saved_by_us_is_refused(tmp_path):
+    np.savez(tmp_path / "other.npz", a=np.ones(3))
+    np.savez(tmp_path / "json.npz", json=np.array('{"$dict": [["a", 1]]}'))
+    np.savez(tmp_path / "pickled.npz", json=np.array([{}], dtype=object))
+    (tmp_path / "text.npz").write_text("nothing")
+    for name in ("other", "json", "pickled", "text"):
+        with pytest.raises(InputError, match=name):
+            Explanation.load(tmp_path / f"{name}.npz")
+    with pytest.raises(FileNotFoundError):
+        Explanation.load(tmp_path / "none.npz")
+
+
+def test_draws_itself_and_says_what_it_is(model, x):
+    explanation = ascribe.explain(model, x, "integrated_gradients", [1, 2])
+    assert re.fullmatch(
+        r"Explanation\(IntegratedGradients of 1, 2; values \(2, 2, 3, 4, 4\), "
+        r"\|delta\| <= [\d.e-]+; \d+\.\d\d s\)",
+        repr(explanation),
+    )
+    figure = explanation.figure("heat_map", sign="positive")
+    assert len(figure.axes) == 2 * 3
+    shown = explanation._repr_html_()
+    png = base64.b64decode(re.search(r"base64,([^\"]+)", shown).group(1))
+    assert Image.open(BytesIO(png)).format == "PNG"
+
+
+def test_text_of_the_user_s_is_escaped_in_html(model, x):
+    explanation = ascribe.explain(model, x, "saliency", [1])
+    labelled = Explanation(**{**vars(explanation), "labels": ["<script>alert(1)</script>"]})
+    assert "<script>" not in labelled._repr_html_()
+
+
+def test_a_renderer_may_return_html(model, x):
+    class Words(ascribe.Renderer):
+        def render(self, attribution, original=None, **options):
+            return f"<p>{attribution.method}</p>"
+
+    renderers.register(Words)
+    try:
+        explanation = ascribe.explain(model, x, "saliency", [1])
+        assert explanation.render("words") == "<p>Saliency</p>"
+        with pytest.raises(InputError, match="makes HTML"):
+            explanation.figure("words")
+    finally:
+        renderers.unregister("words")
+
+
+def test_showing_opens_a_viewer_and_labels_are_checked(model, x, monkeypatch):
+    shown = []
+    monkeypatch.setattr(Image.Image, "show", lambda self: shown.append(self.size))
+    explanation = ascribe.explain(model, x, "saliency", [1])
+    explanation.show()
+    assert len(shown) == 1
+    with pytest.raises(InputError, match="labels must name the 1 targets"):
+        Explanation(**{**vars(explanation), "labels": ["a", "b"]})
+
+
+def test_versions_name_what_made_it(model, x):
+    versions = ascribe.explain(model, x, "saliency", [1]).versions
+    assert versions["torch"] == torch.__version__
+    assert versions["ascribe"]
