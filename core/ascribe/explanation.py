@@ -147,7 +147,10 @@ class Explanation:
         )
 
     def _repr_html_(self) -> str:
-        drawn = self.render()
+        try:
+            drawn = self.render()
+        except InputError:  # no picture: then the text alone
+            drawn = ""
         if not isinstance(drawn, str):
             png = base64.b64encode(_png(drawn)).decode()
             drawn = f'<img alt="attributions" src="data:image/png;base64,{png}">'

@@ -125,9 +125,16 @@ class Forward:
         """
         if self.inputs.batch == 0:
             return torch.zeros(self.targets, 0, device=self.inputs.tensors[0].device)
-        scores = self._measured(self.everything)
+        parts: list[Tensor] = []
+        whole = [self.everything]
+        batching.run(whole, lambda chunk: parts.append(self._measured(chunk)), not self.coupled)
+        scores = torch.cat(parts, dim=1)
         if scores.shape[1] != self.inputs.batch:
             self.coupled = True
+            if len(parts) > 1:
+                raise MemoryError(
+                    "the model returns one score for the whole batch, which does not fit in memory"
+                )
         return at_least_single(scores)
 
     def output(self) -> Any:

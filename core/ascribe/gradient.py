@@ -15,6 +15,9 @@ from ascribe.batching import Chunk
 from ascribe.errors import AscribeWarning, InputError
 from ascribe.forward import Forward, Vary, at_least_single, check_count
 
+#: So few rows are run at once without measuring first what they take.
+FEW_ROWS = 8
+
 
 class DetachedParameters(TorchFunctionMode):
     """Keeps parameters out of the graph, for this thread alone, without touching the model.
@@ -36,56 +39,17 @@ def _detached(value: Any) -> Any:
     return value
 
 
-def gradients(
-    forward: Forward, tensors: Iterable[Tensor] | None = None, chunk: Chunk | None = None
-) -> tuple[Tensor, ...]:
+def gradients(forward: Forward) -> tuple[Tensor, ...]:
     """Return the gradient of each target's score with respect to each input.
 
-    Parameters
-    ----------
-    forward
-        The model.
-    tensors
-        The points, one tensor ``(rows, *features)`` for each input; by default the inputs.
-    chunk
-        Which rows they are, as `Forward.__call__` takes it.
-
-    Returns
-    -------
-    tuple of Tensor
-        For each input, ``(targets, rows, *features)`` in its dtype.
-
-    Raises
-    ------
-    InputError
-        If an input holds integers, or the scores do not depend on the inputs differentiably.
+    For each input ``(targets, batch, *features)``, in single precision at least. Raises as
+    `gradients_at` does.
     """
-    chunk = chunk or forward.everything
-    points = forward.inputs.tensors if tensors is None else tuple(tensors)
-    _check_differentiable(points)
-    if chunk.rows == 0:
-        return tuple(p.new_zeros((forward.targets, *p.shape)) for p in points)
-    try:
-        with DetachedParameters():
-            return _gradients(forward, points, chunk)
-    except CheckpointError:
-        # A checkpoint computes again during the backward pass, where no such block reaches it.
-        return _gradients(forward, points, chunk)
 
+    def inputs(chunk: Chunk) -> tuple[Tensor, ...]:
+        return tuple(forward.part(tensor, chunk) for tensor in forward.inputs.tensors)
 
-def _gradients(forward: Forward, points: tuple[Tensor, ...], chunk: Chunk) -> tuple[Tensor, ...]:
-    with torch.inference_mode(False), torch.enable_grad():
-        leaves = [point.detach().clone().requires_grad_() for point in points]
-        # Clones again: a model may begin with an operation in place, which no leaf allows.
-        scores = forward([leaf.clone() for leaf in leaves], chunk)
-        forward.check_rows(scores, chunk)
-        if not scores.requires_grad:
-            raise InputError(
-                "the scores must depend on the inputs through differentiable operations, but no "
-                "gradient flows back; look for torch.no_grad, detach, item or argmax in the model"
-            )
-        each = [_gradient(scores, index, leaves) for index in range(len(scores))]
-    return tuple(map(torch.stack, zip(*each, strict=True)))
+    return sum_of_gradients(forward, inputs, torch.ones(1))
 
 
 def sum_of_gradients(
@@ -110,25 +74,72 @@ def sum_of_gradients(
         For each input, ``(targets, batch, *features)``, in single precision at least.
     """
     inputs = forward.inputs
-    _check_differentiable(inputs.tensors)
     sums = tuple(
         at_least_single(tensor.new_zeros((forward.targets, *tensor.shape)))
         for tensor in inputs.tensors
     )
     rows = check_count(internal_batch_size, "internal_batch_size")
     if rows is None:
-        lone = len(weights) * inputs.batch <= 1 or forward.coupled
-        rows = 1 if lone else forward.rows_that_fit(differentiated=True)
+        few = forward.coupled or len(weights) * inputs.batch <= FEW_ROWS
+        rows = FEW_ROWS if few else forward.rows_that_fit(differentiated=True)
 
     def work(chunk: Chunk) -> None:
-        parts = gradients(forward, forward.flat(vary(chunk), chunk), chunk)
+        parts = gradients_at(forward, forward.flat(vary(chunk), chunk), chunk)
         for total, part in zip(sums, parts, strict=True):
             by_variant = part.to(total).unflatten(1, (chunk.copies, -1))
             of_chunk = weights[chunk.variants].to(total)
             total[:, chunk.examples] += torch.tensordot(of_chunk, by_variant, dims=([0], [1]))
 
+    _check_differentiable(inputs.tensors)
     forward.run(len(weights), rows, work)
     return sums
+
+
+def gradients_at(forward: Forward, tensors: Iterable[Tensor], chunk: Chunk) -> tuple[Tensor, ...]:
+    """Return the gradient of each target's score at the rows of a chunk.
+
+    Parameters
+    ----------
+    forward
+        The model.
+    tensors
+        The points, one tensor ``(rows, *features)`` for each input.
+    chunk
+        Which rows they are, as `Forward.__call__` takes it.
+
+    Returns
+    -------
+    tuple of Tensor
+        For each input, ``(targets, rows, *features)`` in its dtype.
+
+    Raises
+    ------
+    InputError
+        If an input holds integers, or the scores do not depend on the inputs differentiably.
+    """
+    points = tuple(tensors)
+    _check_differentiable(points)
+    try:
+        with DetachedParameters():
+            return _gradients(forward, points, chunk)
+    except CheckpointError:
+        # A checkpoint computes again during the backward pass, where no such block reaches it.
+        return _gradients(forward, points, chunk)
+
+
+def _gradients(forward: Forward, points: tuple[Tensor, ...], chunk: Chunk) -> tuple[Tensor, ...]:
+    with torch.inference_mode(False), torch.enable_grad():
+        leaves = [point.detach().clone().requires_grad_() for point in points]
+        # Clones again: a model may begin with an operation in place, which no leaf allows.
+        scores = forward([leaf.clone() for leaf in leaves], chunk)
+        forward.check_rows(scores, chunk)
+        if not scores.requires_grad:
+            raise InputError(
+                "the scores must depend on the inputs through differentiable operations, but no "
+                "gradient flows back; look for torch.no_grad, detach, item or argmax in the model"
+            )
+        each = [_gradient(scores, index, leaves) for index in range(len(scores))]
+    return tuple(map(torch.stack, zip(*each, strict=True)))
 
 
 def _check_differentiable(tensors: Iterable[Tensor]) -> None:

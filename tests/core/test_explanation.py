@@ -195,6 +195,11 @@ def test_text_of_the_user_s_is_escaped_in_html(model, x):
     assert "<script>" not in labelled._repr_html_()
 
 
+def test_what_is_no_picture_is_told_in_words():
+    explanation = ascribe.explain(nn.Linear(5, 3), torch.rand(2, 5), "saliency", [1])
+    assert explanation._repr_html_().startswith("<div><p>Explanation(Saliency of 1")
+
+
 def test_a_renderer_may_return_html(model, x):
     class Words(ascribe.Renderer):
         def render(self, attribution, original=None, **options):

@@ -4,6 +4,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from ascribe import batching
 from ascribe.errors import AscribeWarning, InputError
 from ascribe.forward import Forward
 from ascribe.gradient import gradients, sum_of_gradients
@@ -128,3 +129,18 @@ def test_less_memory_is_kept_without_parameters(monkeypatch):
         of(lambda x: functional.linear(x, weight).sum(1), torch.ones(2, 4))
     assert torch.Size([2, 4]) not in kept  # the input, which only the weight's gradient needs
     assert torch.Size([7, 4]) in kept or torch.Size([4, 7]) in kept
+
+
+@pytest.mark.parametrize("budget", [1, 200, 2**30])
+def test_a_batch_that_is_too_large_is_cut(monkeypatch, budget):
+    monkeypatch.setattr(batching, "CPU_BUDGET", budget)
+    sizes, x = [], torch.randn(20, 3, dtype=torch.float64)
+
+    def model(x):
+        sizes.append(len(x))
+        return x.square().sum(1)
+
+    (found,) = of(model, x)
+    torch.testing.assert_close(found[0], 2 * x)
+    assert max(sizes) <= (1 if budget == 1 else 20)
+    assert (max(sizes) == 20) == (budget == 2**30)

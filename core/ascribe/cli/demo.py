@@ -12,8 +12,8 @@ from ascribe.errors import InputError
 from ascribe.explanation import Explanation
 from ascribe.explanation import explain as explain_inputs
 
-#: Windows of a fifth of the picture's side, in steps small enough for a smooth map.
-WINDOWS = {"sliding_window_shapes": (3, 24, 24), "strides": (3, 8, 8)}
+#: Grey windows of an eighth of the picture's side, in steps small enough for a smooth map.
+WINDOWS = {"sliding_window_shapes": (3, 16, 16), "strides": (3, 4, 4), "baselines": 0.5}
 
 
 @click.command()
