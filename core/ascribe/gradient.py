@@ -15,8 +15,8 @@ from ascribe.batching import Chunk
 from ascribe.errors import AscribeWarning, InputError
 from ascribe.forward import Forward, Vary, at_least_single, check_count
 
-#: So few rows are run at once without measuring first what they take.
-FEW_ROWS = 8
+#: Work this small is run at once, without measuring first what it takes.
+FEW_ROWS, FEW_BYTES = 8, 2**18
 
 
 class DetachedParameters(TorchFunctionMode):
@@ -80,8 +80,10 @@ def sum_of_gradients(
     )
     rows = check_count(internal_batch_size, "internal_batch_size")
     if rows is None:
-        few = forward.coupled or len(weights) * inputs.batch <= FEW_ROWS
-        rows = FEW_ROWS if few else forward.rows_that_fit(differentiated=True)
+        all_rows = len(weights) * inputs.batch
+        size = len(weights) * sum(tensor.nbytes for tensor in inputs.tensors)
+        few = forward.coupled or all_rows <= FEW_ROWS or size <= FEW_BYTES
+        rows = all_rows if few else forward.rows_that_fit(differentiated=True)
 
     def work(chunk: Chunk) -> None:
         parts = gradients_at(forward, forward.flat(vary(chunk), chunk), chunk)
