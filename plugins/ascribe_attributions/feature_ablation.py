@@ -18,6 +18,14 @@ class FeatureAblation(PerturbationAttribution):
 
     several_targets = True
 
+    @classmethod
+    def claims(cls, **parameters: Any) -> dict[str, float]:
+        claims = ["linearity", "implementation_invariance", "affine_invariance"]
+        claims += ["demand_monotonicity", "null_at_the_baseline", "randomisation_sensitivity"]
+        if parameters.get("feature_mask") is None:
+            claims += ["sensitivity", "dummy", "symmetry", "linear_difference"]
+        return dict.fromkeys(claims, 0.0)
+
     def attribute(
         self,
         inputs: Any,

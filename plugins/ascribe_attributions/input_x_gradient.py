@@ -17,6 +17,11 @@ class InputXGradient(GradientAttribution):
 
     several_targets = True
 
+    @classmethod
+    def claims(cls, **parameters: Any) -> dict[str, float]:
+        claims = ["dummy", "linearity", "symmetry", "implementation_invariance", "conservation"]
+        return dict.fromkeys([*claims, "randomisation_sensitivity", "linear_difference"], 0.0)
+
     @property
     def multiplies_by_inputs(self) -> bool:
         """True: attributions are in units of the score."""

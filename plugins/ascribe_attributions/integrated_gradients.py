@@ -20,6 +20,10 @@ from ascribe.batching import Chunk
 from ascribe.gradient import sum_of_gradients
 from ascribe.quadrature import quadrature
 
+#: The worst error of the path integral through the kinks of a ReLU net, times the steps: the
+#: largest that was measured was 8.1.
+KINKS = 9.0
+
 
 class IntegratedGradients(GradientAttribution):
     """The path integral of the gradient from a baseline to the input, times their difference.
@@ -34,6 +38,22 @@ class IntegratedGradients(GradientAttribution):
     """
 
     several_targets = True
+
+    @classmethod
+    def claims(cls, **parameters: Any) -> dict[str, float]:
+        claims = ["dummy", "linearity", "symmetry", "implementation_invariance"]
+        claims.append("randomisation_sensitivity")
+        if not parameters.get("multiply_by_inputs", True):
+            return dict.fromkeys([*claims, "linear_gradient"], 0.0)
+        claims += ["affine_invariance", "demand_monotonicity", "null_at_the_baseline"]
+        claims.append("linear_difference")
+        method, n_steps = parameters.get("method", "gausslegendre"), parameters.get("n_steps", 50)
+        if method not in ("riemann_left", "riemann_right"):
+            claims.append("antisymmetry")  # nodes that lie alike from either end
+        if method == "gausslegendre" and n_steps >= 2:
+            claims.append("multilinear_path")  # of up to four factors
+        kinks = ["completeness", "sensitivity", "path_through_kinks"]
+        return {**dict.fromkeys(claims, 0.0), **dict.fromkeys(kinks, KINKS / n_steps)}
 
     def __init__(self, forward_func: Callable[..., Any], multiply_by_inputs: bool = True) -> None:
         super().__init__(forward_func)

@@ -20,6 +20,16 @@ class Occlusion(PerturbationAttribution):
 
     several_targets = True
 
+    @classmethod
+    def claims(cls, **parameters: Any) -> dict[str, float]:
+        window = parameters.get("sliding_window_shapes")
+        claims = ["linearity", "implementation_invariance", "affine_invariance"]
+        claims += ["demand_monotonicity", "null_at_the_baseline", "randomisation_sensitivity"]
+        if window and all(size == 1 for size in window):
+            claims += ["sensitivity", "dummy", "symmetry", "linear_difference"]
+        claims.append("windows_on_linear")
+        return dict.fromkeys(claims, 0.0)
+
     def attribute(
         self,
         inputs: Any,

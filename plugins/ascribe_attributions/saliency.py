@@ -17,6 +17,13 @@ class Saliency(GradientAttribution):
 
     several_targets = True
 
+    @classmethod
+    def claims(cls, **parameters: Any) -> dict[str, float]:
+        claims = ["dummy", "symmetry", "implementation_invariance", "randomisation_sensitivity"]
+        signed = ["linearity", "linear_gradient", "gradient"]
+        claims += ["linear_magnitude"] if parameters.get("abs", True) else signed
+        return dict.fromkeys(claims, 0.0)
+
     def attribute(
         self,
         inputs: Any,

@@ -1,0 +1,191 @@
+"""The method under test and what it is tried on."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from ascribe.testing import zoo
+from ascribe.testing.zoo import Layout
+
+
+class PropertyFailure(AssertionError):  # noqa: N818 - what is told is no error of ours
+    """A property does not hold: which, by how much, against what, and on which model."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A configured method: a class with the interface of `ascribe.Attribution`, and parameters.
+
+    Attributes
+    ----------
+    cls
+        Made with a model; has ``attribute(inputs, ..., target=...)``.
+    parameters
+        What it is made with and called with, beside model, inputs, baselines and target.
+    claims
+        The names of the axioms and oracles that it claims, each with the error that the method
+        itself may leave, as a share of the scale (0 for an exact method); see
+        `ascribe.testing.tolerances`.
+    """
+
+    cls: type
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    claims: Mapping[str, float] = field(default_factory=dict)
+
+    def takes(self, name: str) -> bool:
+        """Whether ``attribute`` has a parameter of that name."""
+        return name in inspect.signature(self.cls.attribute).parameters  # type: ignore[attr-defined]
+
+    @property
+    def window(self) -> tuple[int, ...] | None:
+        """The window that its parameters fix, if any."""
+        shape = self.parameters.get("sliding_window_shapes")
+        if isinstance(shape, tuple) and shape and isinstance(shape[0], tuple):
+            shape = shape[0]
+        return (shape,) if isinstance(shape, int) else shape
+
+    def attribute(self, model: Callable[..., Any], inputs: Any, **options: Any) -> Any:
+        """Return attributions; options that are None, or that it does not know, are left out."""
+        made_with = list(inspect.signature(self.cls).parameters)[1:]
+        given = {**self.parameters, **{k: v for k, v in options.items() if v is not None}}
+        optional = ("baselines", "additional_forward_args")
+        given = {k: v for k, v in given.items() if k not in optional or self.takes(k)}
+        self._fill_windows(inputs, given)
+        method = self.cls(model, **{k: given.pop(k) for k in made_with if k in given})
+        return method.attribute(inputs, **given)
+
+    def _fill_windows(self, inputs: Any, given: dict[str, Any]) -> None:
+        """Give each of several inputs its window, and windows of one where none are given."""
+        name = "sliding_window_shapes"
+        if not self.takes(name):
+            return
+        tensors = as_tuple(inputs)
+        default = inspect.signature(self.cls.attribute).parameters[name].default  # type: ignore[attr-defined]
+        if default is inspect.Parameter.empty and name not in given:
+            shapes = tuple((1,) * (tensor.dim() - 1) for tensor in tensors)
+            given[name] = shapes if isinstance(inputs, tuple) else shapes[0]
+        elif len(tensors) > 1 and self.window is not None:
+            given.update({n: (given[n],) * len(tensors) for n in (name, "strides") if n in given})
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and a batch for it.
+
+    Attributes
+    ----------
+    family, layout
+        Of the model: see `ascribe.testing.zoo`.
+    batch
+        The number of examples.
+    """
+
+    family: str
+    layout: Layout
+    batch: int
+    dtype: torch.dtype = torch.float64
+
+    def __str__(self) -> str:
+        layout = self.layout
+        return (
+            f"a model {self.family!r} from {layout.features} through {layout.depth} layers of "
+            f"{layout.width} to {layout.classes} scores, seed {layout.seed}, batch {self.batch}, "
+            f"{str(self.dtype).removeprefix('torch.')}"
+        )
+
+    def model(self) -> nn.Module:
+        """Make the model."""
+        return zoo.build(self.family, self.layout, self.dtype)
+
+    def inputs(self, shift: int = 0) -> Tensor:
+        """Make inputs ``(batch, *features)``; other shifts give others."""
+        shape = (self.batch, *self.layout.features)
+        seed = 1000 + 17 * shift + self.layout.seed
+        if self.family in zoo.WORDS:
+            return zoo.whole_numbers(shape, 10, seed)
+        return zoo.numbers(shape, seed, self.dtype)
+
+    @property
+    def depth(self) -> int:
+        """How many layers rounding goes through."""
+        return self.layout.depth + 4
+
+
+def cases(
+    subject: Subject, families: Iterable[str] | None = None, batches: tuple[int, int] = (1, 3)
+) -> st.SearchStrategy[Case]:
+    """Return a strategy of cases; failures shrink to the simplest family and smallest layout.
+
+    Parameters
+    ----------
+    subject
+        What they are for: where its parameters fix windows, only inputs that these fit are drawn.
+    families
+        Which families of `ascribe.testing.zoo`; by default all with real inputs.
+    batches
+        The least and largest number of examples.
+    """
+    window = subject.window
+    suiting = zoo.VECTOR if window is None or len(window) == 1 else {}
+    suiting = suiting | (zoo.PICTURE if window is None or len(window) == 3 else {})
+    chosen = [family for family in (families or suiting) if family in suiting]
+    if not chosen:
+        return st.nothing()
+    least = max(window or (1,))
+    return st.builds(
+        _case, st.sampled_from(chosen), st.just(least), st.data(), st.integers(*batches)
+    )
+
+
+def _case(family: str, least: int, data: st.DataObject, batch: int) -> Case:
+    small = st.integers(1, 3)
+    features: tuple[int, ...] = (data.draw(st.integers(max(2, least), least + 3), label="side"),)
+    if family in zoo.PICTURE:
+        channels = data.draw(
+            st.integers(least, least + 2) if least > 1 else small, label="channels"
+        )
+        features = (channels, *features, features[0] + 1)
+    layout = Layout(
+        features=features,
+        width=data.draw(small, label="width"),
+        depth=data.draw(small, label="depth"),
+        classes=data.draw(st.integers(2, 3), label="classes"),
+        seed=data.draw(st.integers(0, 10_000), label="seed"),
+    )
+    return Case(family, layout, batch)
+
+
+def as_tuple(attributions: Any) -> tuple[Tensor, ...]:
+    """Return a tensor, or a tuple, list or dict of them, as a tuple."""
+    if isinstance(attributions, Tensor):
+        return (attributions,)
+    values = attributions.values() if isinstance(attributions, Mapping) else attributions
+    return tuple(values)
+
+
+def compare(actual: Any, expected: Any, tolerance: float, what: str, case: object) -> None:
+    """Raise `PropertyFailure` unless two results agree within a tolerance.
+
+    NaN and infinity agree with themselves.
+    """
+    for index, (one, other) in enumerate(zip(as_tuple(actual), as_tuple(expected), strict=True)):
+        if one.shape != other.shape:
+            raise PropertyFailure(
+                f"{what}: shapes {tuple(one.shape)} and {tuple(other.shape)} differ, on {case}"
+            )
+        one, other = one.detach().double(), other.detach().double()
+        equal = (one == other) | (one.isnan() & other.isnan())
+        gap = (one - other).abs().masked_fill(equal, 0)
+        worst = float(gap.nan_to_num(float("inf")).max()) if gap.numel() else 0.0
+        if not worst <= tolerance:
+            raise PropertyFailure(
+                f"{what}: off by {worst:.3g}, where rounding and the method's own error explain "
+                f"{tolerance:.3g} (input {index}), on {case}"
+            )
