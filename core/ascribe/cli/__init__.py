@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ascribe.cli.check import check
 from ascribe.cli.demo import demo
 from ascribe.cli.explain import explain
 from ascribe.cli.list import list_plugins
@@ -38,6 +39,7 @@ def main() -> None:
     """Tell why a PyTorch model answered as it did."""
 
 
+main.add_command(check)
 main.add_command(demo)
 main.add_command(explain)
 main.add_command(list_plugins)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import hypothesis
@@ -19,7 +19,15 @@ from ascribe.errors import AscribeError
 from ascribe.targets import Targets
 from ascribe.testing import zoo
 from ascribe.testing.properties import prop
-from ascribe.testing.subject import Case, PropertyFailure, Subject, as_tuple, cases, compare
+from ascribe.testing.subject import (
+    Case,
+    PropertyFailure,
+    Refusal,
+    Subject,
+    as_tuple,
+    cases,
+    compare,
+)
 from ascribe.testing.tolerances import rounding
 
 
@@ -28,6 +36,21 @@ def _tolerance(case: Case, *results: Any) -> float:
         float(t.detach().double().abs().nan_to_num().sum()) for r in results for t in as_tuple(r)
     )
     return rounding(1 + scale, case.depth, case.dtype)
+
+
+def _sound(
+    subject: Subject,
+    draw: st.DataObject,
+    families: Iterable[str] | None = None,
+    batches: tuple[int, int] = (1, 3),
+) -> Case:
+    """Draw a case that the method does not refuse: `runs_on_every_model` alone counts refusals."""
+    case = draw.draw(cases(subject, families, batches))
+    try:
+        subject.attribute(case.model(), case.inputs(), target=0)
+    except Exception as error:
+        raise Refusal(str(error)) from error
+    return case
 
 
 def _target(draw: st.DataObject, case: Case) -> int:
@@ -48,9 +71,16 @@ def _knows(*names: str) -> Callable[[Subject], bool]:
 
 
 @prop("contract")
+def runs_on_every_model(subject: Subject, draw: st.DataObject) -> None:
+    """A model of any kind gets an attribution: none is refused with an exception."""
+    case = draw.draw(cases(subject))
+    subject.attribute(case.model(), case.inputs(), target=0)
+
+
+@prop("contract")
 def shape_and_dtype(subject: Subject, draw: st.DataObject) -> None:
     """A result has the shape, dtype and device of what it attributes to, and no graph."""
-    case = draw.draw(cases(subject))
+    case = _sound(subject, draw)
     dtype = draw.draw(st.sampled_from([torch.float64, torch.float32]), label="dtype")
     case = Case(case.family, case.layout, case.batch, dtype)
     inputs = case.inputs()
@@ -69,7 +99,7 @@ def shape_and_dtype(subject: Subject, draw: st.DataObject) -> None:
 def half_precision(subject: Subject, draw: st.DataObject) -> None:
     """Half-precision inputs give results in half precision, near those in single precision."""
     dtype = draw.draw(st.sampled_from([torch.bfloat16, torch.float16]), label="dtype")
-    case = draw.draw(cases(subject, ("linear",)))
+    case = _sound(subject, draw, ("linear",))
     inputs = case.inputs().to(dtype)
     target = _target(draw, case)
     found = subject.attribute(case.model().to(dtype), inputs, target=target)
@@ -84,7 +114,7 @@ def half_precision(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract")
 def form_of_inputs(subject: Subject, draw: st.DataObject) -> None:
     """A tuple of inputs gives a tuple of results, each of its input's shape."""
-    case = draw.draw(cases(subject, zoo.VECTOR))
+    case = _sound(subject, draw, zoo.VECTOR)
     inputs, scale = (case.inputs(), case.inputs(1)), case.inputs(2)[:, 0]
     found = subject.attribute(
         zoo.of_two_inputs(case.model()), inputs, target=0, additional_forward_args=(scale,)
@@ -98,10 +128,12 @@ def form_of_inputs(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract")
 def order_of_inputs(subject: Subject, draw: st.DataObject) -> None:
     """Each of several inputs gets its own attribution: exchanging inputs exchanges results."""
-    case = draw.draw(cases(subject, zoo.VECTOR))
+    case = _sound(subject, draw, zoo.VECTOR)
     model, first, second = case.model(), case.inputs(), case.inputs(1)
-    one = subject.attribute(lambda a, b: model(a + 2 * b), (first, second), target=0)
-    other = subject.attribute(lambda b, a: model(a + 2 * b), (second, first), target=0)
+    there = zoo.composed(lambda a, b: model(a + 2 * b), model)
+    back = zoo.composed(lambda b, a: model(a + 2 * b), model)
+    one = subject.attribute(there, (first, second), target=0)
+    other = subject.attribute(back, (second, first), target=0)
     compare(one, other[::-1], _tolerance(case, one), "after an exchange of inputs", case)
 
 
@@ -141,7 +173,7 @@ def _require_untouched(before: dict[str, Any], after: dict[str, Any], when: str)
 @prop("contract")
 def leaves_no_trace(subject: Subject, draw: st.DataObject) -> None:
     """A call leaves inputs, model, gradients, hooks, flags and random states as they were."""
-    case = draw.draw(cases(subject))
+    case = _sound(subject, draw)
     model, inputs = case.model(), case.inputs()
     before = _snapshot(model, (inputs,))
     subject.attribute(model, inputs, target=_target(draw, case))
@@ -155,7 +187,7 @@ class Bang(Exception):  # noqa: N818 - what a model raises, not what we do
 @prop("contract")
 def leaves_no_trace_after_an_exception(subject: Subject, draw: st.DataObject) -> None:
     """Nor does a call in which the model raises, or the user interrupts, at any evaluation."""
-    case = draw.draw(cases(subject, ("relu", "convolutional")))
+    case = _sound(subject, draw, ("relu", "convolutional"))
     kind = draw.draw(st.sampled_from([Bang, KeyboardInterrupt]), label="exception")
     last = draw.draw(st.integers(1, 3), label="raised at evaluation")
     model, inputs, seen = case.model(), case.inputs(), [0]
@@ -176,7 +208,7 @@ def leaves_no_trace_after_an_exception(subject: Subject, draw: st.DataObject) ->
 @prop("contract")
 def examples_are_independent(subject: Subject, draw: st.DataObject) -> None:
     """One example's result does not depend on the others in its batch, nor on their order."""
-    case = draw.draw(cases(subject, batches=(2, 3)))
+    case = _sound(subject, draw, batches=(2, 3))
     model, inputs, target = case.model(), case.inputs(), _target(draw, case)
     baseline = case.inputs(1)
     whole = subject.attribute(model, inputs, target=target, baselines=baseline)
@@ -195,14 +227,14 @@ CUTS = ("perturbations_per_eval", "internal_batch_size")
 @prop("contract", _knows(*CUTS))
 def how_work_is_cut(subject: Subject, draw: st.DataObject) -> None:
     """However the work is cut into evaluations, the numbers are the same."""
-    case = draw.draw(cases(subject))
+    case = _sound(subject, draw)
     model, inputs, target = case.model(), case.inputs(), _target(draw, case)
     scale = case.inputs(2).flatten(1)[:, 0]
     for name in CUTS:
         if subject.takes(name):
             results = [
                 subject.attribute(
-                    lambda x, s: model(x) * s[:, None],
+                    zoo.composed(lambda x, s: model(x) * s[:, None], model),
                     inputs,
                     target=target,
                     additional_forward_args=(scale,),
@@ -219,7 +251,7 @@ def how_work_is_cut(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract")
 def same_seed_same_numbers(subject: Subject, draw: st.DataObject) -> None:
     """Two calls in the same random state, with the same seed, give the same numbers."""
-    case = draw.draw(cases(subject))
+    case = _sound(subject, draw)
     model, inputs = case.model(), case.inputs()
     with torch.random.fork_rng(devices=[]):
         results = []
@@ -232,7 +264,7 @@ def same_seed_same_numbers(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract")
 def targets_of_each_form(subject: Subject, draw: st.DataObject) -> None:
     """A target for each example, in a list or a tensor, equals calls with a lone target."""
-    case = draw.draw(cases(subject))
+    case = _sound(subject, draw)
     model, inputs = case.model(), case.inputs()
     chosen = [_target(draw, case) for _ in range(case.batch)]
     alone = [
@@ -251,7 +283,7 @@ def _takes_several(subject: Subject) -> bool:
 @prop("contract", _takes_several)
 def several_targets_at_once(subject: Subject, draw: st.DataObject) -> None:
     """Several targets in one pass equal a call for each."""
-    case = draw.draw(cases(subject))
+    case = _sound(subject, draw)
     model, inputs = case.model(), case.inputs()
     chosen = [_target(draw, case) for _ in range(draw.draw(st.integers(1, 3), label="targets"))]
     together = subject.attribute(model, inputs, target=Targets(chosen))
@@ -262,7 +294,7 @@ def several_targets_at_once(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract", _knows("baselines"))
 def baselines_of_each_form(subject: Subject, draw: st.DataObject) -> None:
     """A baseline as a number, of batch one or of the whole batch means the same."""
-    case = draw.draw(cases(subject))
+    case = _sound(subject, draw)
     model, inputs, target = case.model(), case.inputs(), _target(draw, case)
     number = draw.draw(st.sampled_from([0.5, -1, 0]), label="baseline")
     full = torch.full_like(inputs, number)
@@ -279,7 +311,7 @@ def baselines_of_each_form(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract")
 def empty_batch(subject: Subject, draw: st.DataObject) -> None:
     """A batch of none gives a result of none."""
-    case = draw.draw(cases(subject, ("linear", "relu")))
+    case = _sound(subject, draw, ("linear", "relu"))
     inputs = case.inputs()[:0]
     found = subject.attribute(case.model(), inputs, target=0)
     if found.shape != inputs.shape:
@@ -289,7 +321,7 @@ def empty_batch(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract")
 def memory_layout(subject: Subject, draw: st.DataObject) -> None:
     """Inputs that are not contiguous, or expanded, give the numbers of a plain copy."""
-    case = draw.draw(cases(subject))
+    case = _sound(subject, draw)
     model, plain = case.model(), case.inputs()
     padded = torch.stack([plain, plain + 1], dim=-1)[..., 0]
     expanded = plain[:1].expand_as(plain)
@@ -303,7 +335,7 @@ def memory_layout(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract", lambda subject: _perturbs(subject) and subject.takes("baselines"))
 def a_nan_does_not_spread(subject: Subject, draw: st.DataObject) -> None:
     """A NaN in one element of a baseline reaches no element that is replaced apart from it."""
-    case = draw.draw(cases(subject, ("linear",)))
+    case = _sound(subject, draw, ("linear",))
     # Only what no replacement can share with the last element: all but a window's reach.
     apart = case.layout.features[0] - max(subject.window or (1,))
     hypothesis.assume(apart > 0)
@@ -320,7 +352,7 @@ def a_nan_does_not_spread(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract")
 def bad_arguments_are_refused(subject: Subject, draw: st.DataObject) -> None:
     """A target out of range, or a baseline or mask that does not fit, raises an error."""
-    case = draw.draw(cases(subject, ("linear", "relu"), batches=(2, 3)))
+    case = _sound(subject, draw, ("linear", "relu"), batches=(2, 3))
     model, inputs = case.model(), case.inputs()
     bad: list[dict[str, Any]] = [
         {"target": case.layout.classes},
@@ -348,7 +380,7 @@ def bad_arguments_are_refused(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract")
 def where_gradients_are_off(subject: Subject, draw: st.DataObject) -> None:
     """Under ``no_grad`` and ``inference_mode`` a call gives the same numbers."""
-    case = draw.draw(cases(subject))
+    case = _sound(subject, draw)
     model, inputs = case.model(), case.inputs()
     expected = subject.attribute(model, inputs, target=0)
     for mode in (torch.no_grad, torch.inference_mode):
@@ -360,16 +392,19 @@ def where_gradients_are_off(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract")
 def beside_another_thread(subject: Subject, draw: st.DataObject) -> None:
     """While another thread runs the same model, both get the numbers that they get alone."""
-    case = draw.draw(cases(subject, ("relu", "relu in place")))
+    case = _sound(subject, draw, ("relu", "relu in place"))
     model, inputs, stop, wrong = case.model(), case.inputs(), threading.Event(), list[str]()
     expected, answer = subject.attribute(model, inputs, target=0), model(inputs.clone()).detach()
 
     def run() -> None:
-        while not stop.is_set():
-            with torch.enable_grad():
-                given = model(inputs.clone())
-            if not torch.equal(given.detach(), answer) or not given.requires_grad:
-                wrong.append("other thread")
+        while not stop.is_set() and not wrong:
+            try:
+                with torch.enable_grad():
+                    given = model(inputs.clone())
+                if not torch.equal(given.detach(), answer) or not given.requires_grad:
+                    wrong.append("its answer changed")
+            except Exception as error:
+                wrong.append(repr(error))
 
     other = threading.Thread(target=run)
     other.start()
@@ -379,6 +414,6 @@ def beside_another_thread(subject: Subject, draw: st.DataObject) -> None:
         stop.set()
         other.join()
     if wrong:
-        raise PropertyFailure(f"another thread saw the model change, on {case}")
+        raise PropertyFailure(f"another thread felt it: {wrong[0]}, on {case}")
     for one in found:
         compare(one, expected, _tolerance(case, expected), "beside another thread", case)

@@ -13,7 +13,7 @@ from ascribe.testing.axioms import score, tolerance
 from ascribe.testing.properties import Check, prop
 from ascribe.testing.subject import Case, PropertyFailure, Subject, cases, compare
 from ascribe.testing.tolerances import sampling
-from ascribe.testing.zoo import Layout, numbers
+from ascribe.testing.zoo import Layout, composed, numbers
 from ascribe.windows import Windows
 
 
@@ -129,7 +129,8 @@ def shapley(subject: Subject, draw: st.DataObject) -> None:
     values = game(players, seed)
     bits = 2 ** torch.arange(players)
     x = torch.ones(1, players, dtype=torch.float64)
-    found = subject.attribute(lambda x: values[(x.round().long() * bits).sum(1)], x, baselines=0)
+    lookup = composed(lambda x: values[(x.round().long() * bits).sum(1)])
+    found = subject.attribute(lookup, x, baselines=0)
     expected = shapley_values(values, players)[None]
     case = Case("game", Layout(features=(players,), seed=seed), 1)
     limit = tolerance(subject, "shapley", case, values)
@@ -143,7 +144,8 @@ def multilinear_path(subject: Subject, draw: st.DataObject) -> None:
     members = sorted(draw.draw(st.sets(st.integers(0, features - 1), min_size=1), label="members"))
     case = Case("product", Layout(features=(features,), seed=draw.draw(st.integers(0, 99))), 2)
     x, b = numbers((2, features), case.layout.seed), numbers((1, features), case.layout.seed + 1)
-    found = subject.attribute(lambda x: (x - b)[:, members].prod(1) + 0 * x.sum(1), x, baselines=b)
+    product_of = composed(lambda x: (x - b)[:, members].prod(1) + 0 * x.sum(1))
+    found = subject.attribute(product_of, x, baselines=b)
     product = (x - b)[:, members].prod(1)
     expected = torch.zeros_like(x)
     expected[:, members] = product[:, None] / len(members)
@@ -192,7 +194,7 @@ def smoothed_quadratic(subject: Subject, draw: st.DataObject) -> None:
     features = draw.draw(st.integers(1, 3), label="features")
     matrix = numbers((features, features), draw.draw(st.integers(0, 99), label="seed"))
     x = numbers((1, features), 7)
-    found = subject.attribute(lambda x: ((x @ matrix) * x).sum(1), x)
+    found = subject.attribute(composed(lambda x: ((x @ matrix) * x).sum(1)), x)
     symmetric = matrix + matrix.T
     deviation, n = subject.parameters.get("stdevs", 1.0), subject.parameters.get("nt_samples", 5)
     error = deviation * symmetric.norm(dim=1) / n**0.5

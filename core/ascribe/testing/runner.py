@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ascribe.errors import InputError
 from ascribe.testing.properties import PROPERTIES, Property
-from ascribe.testing.subject import PropertyFailure, Subject
+from ascribe.testing.subject import PropertyFailure, Refusal, Subject
 
 #: How many examples each property is tried on, unless said otherwise.
 EXAMPLES = 50
@@ -162,10 +162,6 @@ def run(
     claimed = prop.kind == "contract" or prop.name in subject.claims
     started = time.perf_counter()
     tried, failure = _search(subject, prop, examples if claimed else max(1, examples // 5), seed)
-    if tried == 0:
-        if claimed and prop.kind != "contract":
-            raise InputError(f"{prop.name} is claimed, but no model suits these parameters")
-        return Outcome(prop, UNCLAIMED)
     if failure is None:
         status = UNEXPECTED if expected else HOLDS if claimed else UNCLAIMED_HOLDS
         message = f"was expected to fail: {expected}" if expected else ""
@@ -177,7 +173,7 @@ def run(
 
 def _search(subject: Subject, prop: Property, examples: int, seed: int) -> tuple[int, str | None]:
     """Return how many examples were tried, and what the smallest failure says."""
-    tried = 0
+    tried, refusals = 0, list[str]()
 
     @hypothesis.seed(seed)
     @hypothesis.settings(
@@ -192,7 +188,16 @@ def _search(subject: Subject, prop: Property, examples: int, seed: int) -> tuple
     @hypothesis.given(st.data())
     def search(draw: st.DataObject) -> None:
         nonlocal tried
-        prop.check(subject, draw)
+        try:
+            prop.check(subject, draw)
+        except (PropertyFailure, hypothesis.errors.HypothesisException):
+            raise
+        except Exception as error:
+            # Of an axiom or an oracle no number is wrong then; `runs_on_every_model` tells of it.
+            if prop.kind == "contract" and not isinstance(error, Refusal):
+                raise
+            refusals.append(_told(error))
+            hypothesis.reject()
         tried += 1
 
     with warnings.catch_warnings():
@@ -202,7 +207,13 @@ def _search(subject: Subject, prop: Property, examples: int, seed: int) -> tuple
         except PropertyFailure as error:
             return tried + 1, str(error)
         except hypothesis.errors.Unsatisfiable:
-            return 0, None
+            pass  # as told below
         except Exception as error:  # whatever a foreign method raises is its failure
-            return tried + 1, f"raised {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            return tried + 1, _told(error)
+    if tried == 0:
+        return 0, f"nothing could be tried: {refusals[-1] if refusals else 'no model suits it'}"
     return tried, None
+
+
+def _told(error: Exception) -> str:
+    return f"raised {type(error).__name__}: {str(error).partition(chr(10))[0]}"

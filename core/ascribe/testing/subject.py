@@ -19,6 +19,10 @@ class PropertyFailure(AssertionError):  # noqa: N818 - what is told is no error 
     """A property does not hold: which, by how much, against what, and on which model."""
 
 
+class Refusal(Exception):  # noqa: N818 - not a failure: no number is wrong
+    """The method raised on a model, where that is not what is being tried."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """A configured method: a class with the interface of `ascribe.Attribution`, and parameters.

@@ -214,6 +214,22 @@ def whole_numbers(shape: tuple[int, ...], below: int, seed: int) -> Tensor:
     return torch.randint(below, shape, generator=torch.Generator().manual_seed(seed))
 
 
-def of_two_inputs(model: Callable[[Tensor], Tensor]) -> Callable[..., Any]:
+class Composed(nn.Module):
+    """A function of models, as a module: some methods take nothing else."""
+
+    def __init__(self, function: Callable[..., Tensor], models: tuple[nn.Module, ...]) -> None:
+        super().__init__()
+        self.function, self.models = function, nn.ModuleList(models)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self.function(*inputs)
+
+
+def composed(function: Callable[..., Any], *models: nn.Module) -> nn.Module:
+    """Return a function of models as a module in evaluation mode."""
+    return Composed(function, models).eval()
+
+
+def of_two_inputs(model: nn.Module) -> nn.Module:
     """Return a model of two inputs and one further argument: a sum, scaled for each example."""
-    return lambda first, second, scale: model(first + second.tanh()) * scale[:, None]
+    return composed(lambda a, b, scale: model(a + b.tanh()) * scale[:, None], model)
