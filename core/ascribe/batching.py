@@ -96,7 +96,7 @@ def _fits(work: Callable[[Chunk], None], chunk: Chunk, divisible: bool) -> bool:
     try:
         work(chunk)
     except (RuntimeError, MemoryError) as error:
-        if not _out_of_memory(error) or not divisible or chunk.rows == 1:
+        if not out_of_memory(error) or not divisible or chunk.rows == 1:
             raise
     else:
         return True
@@ -106,7 +106,8 @@ def _fits(work: Callable[[Chunk], None], chunk: Chunk, divisible: bool) -> bool:
     return False
 
 
-def _out_of_memory(error: BaseException) -> bool:
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out."""
     words = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from ascribe.batching import Chunk
 from ascribe.errors import TargetError
@@ -42,6 +43,8 @@ class Binding:
         self._inputs = inputs
         self._args, self._kwargs = _arguments(additional_forward_args)
         self._pickers = pickers(target, inputs.batch)
+        #: Whether the model has returned a score without any dimension: one for a whole batch.
+        self.scalar = False
 
     @property
     def targets(self) -> int:
@@ -60,7 +63,14 @@ class Binding:
     def scores(self, tensors: Iterable[Tensor], chunk: Chunk) -> Tensor:
         """Return the scores of the rows of a chunk: ``(targets, rows)`` or ``(targets, 1)``."""
         output = self.output(tensors, chunk)
-        scores = [pick(output, chunk.examples, chunk.copies) for pick in self._pickers]
+        several = len(self._pickers) > 1
+        # A callable target may write to what it is given, and others come after it.
+        outputs = (tree_map(_copy, output) if several else output for _ in self._pickers)
+        scores = [
+            pick(given, chunk.examples, chunk.copies)
+            for pick, given in zip(self._pickers, outputs, strict=True)
+        ]
+        self.scalar = self.scalar or any(score.dim() == 0 for score in scores)
         return torch.stack([_one_per_row(score, chunk.rows) for score in scores])
 
     def _for_rows(self, value: Any, chunk: Chunk) -> Any:
@@ -69,6 +79,10 @@ class Binding:
             return value
         # Copied even where each example comes once: the model may write to it.
         return value.detach()[chunk.examples].repeat(chunk.copies, *[1] * (value.dim() - 1))
+
+
+def _copy(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) else value
 
 
 def _arguments(given: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -20,7 +20,7 @@ from ascribe import registry, storage
 from ascribe.attribution import Attribution
 from ascribe.errors import InputError, ParameterError
 from ascribe.inputs import Inputs
-from ascribe.targets import Targets, top_prediction
+from ascribe.targets import Targets, highest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +31,7 @@ _COMMON = ("self", "inputs", "target", "return_convergence_delta")
 _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Explanation:
     """Why a model answered as it did, by one method, for one or several targets.
 
@@ -83,6 +83,13 @@ class Explanation:
             raise InputError(
                 f"labels must name the {len(self.targets)} targets, but are {self.labels}"
             )
+
+    def label(self, target: int, example: int) -> str:
+        """Return what to call a target for an example: its own, where each has one of its own."""
+        chosen = self.targets[target]
+        if isinstance(chosen, Tensor) and chosen.dim() > 0 and len(chosen) > 1:
+            return str(chosen[example].tolist())
+        return self.labels[target]
 
     def render(self, renderer: str | None = None, **options: Any) -> Figure | str:
         """Draw with a renderer: a figure that belongs to no window, or HTML.
@@ -162,7 +169,8 @@ def explain(
     inputs: Any,
     method: str | type[Attribution] = "occlusion",
     target: Any = None,
-    **parameters: Any,
+    parameters: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> Explanation:
     """Attribute a model's scores to its inputs.
 
@@ -178,9 +186,12 @@ def explain(
         Which score: an int, a tuple, a tensor with one for each example or a callable from output
         to scores; or a list of these, which share each model evaluation. By default each
         example's top prediction, where the model gives several scores.
-    **parameters
+    parameters
         What the method is made with beside the model, and what its ``attribute`` takes,
         ``additional_forward_args`` included.
+    **more
+        The same by keyword, which is shorter: ``n_steps=100``. (A parameter that is itself called
+        ``method``, as integrated gradients have, goes into ``parameters``.)
 
     Returns
     -------
@@ -194,6 +205,9 @@ def explain(
         If inputs, target or parameters do not fit.
     """
     cls = registry.attributions.get(method) if isinstance(method, str) else method
+    if not (isinstance(cls, type) and issubclass(cls, Attribution)):
+        raise InputError(f"method must be an algorithm's name or class, but is {method!r}")
+    parameters = {**(parameters or {}), **more}
     made_with = check_parameters(cls, parameters)
     algorithm = cls(model, **{name: parameters[name] for name in made_with})
     options = {name: value for name, value in parameters.items() if name not in made_with}
@@ -205,7 +219,7 @@ def explain(
     values, delta = _attribute(algorithm, forward.inputs, inputs, targets, options)
     return Explanation(
         values=values,
-        inputs=forward.inputs.pack(forward.inputs.tensors),
+        inputs=forward.inputs.pack(tensor.clone() for tensor in forward.inputs.tensors),
         targets=targets,
         scores=scores,
         method=cls.__name__,
@@ -248,8 +262,10 @@ def _targets(algorithm: Attribution, inputs: Any, target: Any, args: Any) -> lis
     if isinstance(target, Targets):
         return list(target.targets)
     if target is None:
-        with algorithm.bind(inputs, None, args) as forward:
-            target = top_prediction(forward.output())
+        with algorithm.bind(inputs, highest, args) as forward:
+            tops = forward.scores[0].long().cpu()
+        alone = int(tops[0]) if len(tops) == 1 else tops
+        return [None] if len(tops) == 0 or bool((tops < 0).all()) else [alone]
     return target if isinstance(target, list) else [target]
 
 
@@ -298,4 +314,5 @@ def _in_notebook() -> bool:
         from IPython import get_ipython
     except ImportError:
         return False
-    return get_ipython() is not None
+    # A shell in a terminal cannot show a picture.
+    return type(get_ipython()).__name__ == "ZMQInteractiveShell"

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import cached_property
+from numbers import Integral
 from types import TracebackType
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ascribe import batching
 from ascribe.batching import Chunk
 from ascribe.binding import Binding
-from ascribe.errors import InputError
+from ascribe.errors import AscribeWarning, InputError
 from ascribe.guard import modules_in, untouched, warn_if_training
 from ascribe.inputs import Inputs
 from ascribe.targets import Targets
@@ -25,6 +27,14 @@ TENSORS_HELD = 4
 
 #: How many memory budgets a pass with gradients may keep: it is slower, and worth the room.
 GRADIENT_BUDGETS = 2
+
+#: Work this small is run at once, without measuring first what it takes: so few rows of so few
+#: bytes in all, or so few bytes.
+FEW_ROWS, FEW_ROWS_BYTES, SMALL_BYTES = 8, 2**23, 2**18
+
+#: By what share of the largest score sharing an evaluation may change another, by bits of the
+#: scores: other kernels round otherwise.
+COUPLING = {32: 1e-3, 64: 1e-8}
 
 Vary = Callable[[Chunk], tuple[Tensor, ...]]
 
@@ -52,7 +62,7 @@ class Forward:
         True where the caller gave `Targets`, and results keep their axis of targets.
     coupled : bool
         True where rows of a batch depend on one another (the model returns one number for the
-        whole batch, or a batch norm is in training mode): batches are then never cut or joined.
+        whole batch, or something in it mixes examples): batches are then never cut or joined.
     """
 
     def __init__(
@@ -68,7 +78,8 @@ class Forward:
         self._modules = modules_in(forward_func)
         self._stack = ExitStack()
         self._meter: tuple[float, float] | None = None
-        self.coupled = any(m.training and isinstance(m, _BatchNorm) for m in self._modules)
+        self._probed = False
+        self.coupled = any(map(_couples, self._modules))
 
     def __enter__(self) -> Forward:
         warn_if_training(self._modules)
@@ -125,36 +136,108 @@ class Forward:
         """
         if self.inputs.batch == 0:
             return torch.zeros(self.targets, 0, device=self.inputs.tensors[0].device)
+        rows = self.inputs.batch if self.small(1) or self.coupled else self.rows_that_fit()
+        planned = batching.chunks(1, self.inputs.batch, rows)
+        if self.coupled:
+            planned = [self.everything]
         parts: list[Tensor] = []
-        whole = [self.everything]
-        batching.run(whole, lambda chunk: parts.append(self._measured(chunk)), not self.coupled)
+        batching.run(
+            planned, lambda chunk: parts.append(self._measured(chunk)), divisible=not self.coupled
+        )
+        if len(parts) > len(planned):  # memory ran out: was the batch to be cut at all?
+            self.probe()
         scores = torch.cat(parts, dim=1)
-        if scores.shape[1] != self.inputs.batch:
-            self.coupled = True
-            if len(parts) > 1:
-                raise MemoryError(
-                    "the model returns one score for the whole batch, which does not fit in memory"
-                )
+        if len(parts) > 1 and self.coupled:
+            raise MemoryError("the rows of a batch share a score, and do not fit in memory at once")
+        self.coupled = self.coupled or scores.shape[1] != self.inputs.batch
         return at_least_single(scores)
 
-    def output(self) -> Any:
-        """Return what the model returns for the inputs, before a target chooses from it."""
-        with torch.no_grad():
-            copies = [tensor.clone() for tensor in self.inputs.tensors]
-            return self._binding.output(copies, self.everything)
+    def small(self, variants: int) -> bool:
+        """Whether so many variants of the inputs are too small to be worth measuring."""
+        size = variants * sum(tensor.nbytes for tensor in self.inputs.tensors)
+        few = variants * self.inputs.batch <= FEW_ROWS and size <= FEW_ROWS_BYTES
+        return few or size <= SMALL_BYTES
 
     def rows_that_fit(self, differentiated: bool = False) -> int:
         """Return how many rows fit in the memory budget, with or without gradients."""
-        if self.inputs.batch == 0:
-            return 1
         if self._meter is None:
-            self._measured(Chunk(slice(0, 1), slice(0, 1)))
-        assert self._meter is not None
+            self.probe()
+        if self.coupled or self._meter is None:  # batches are not cut then
+            return max(1, self.inputs.batch)
         largest, total = self._meter
         budget = batching.memory_budget(self.inputs.tensors[0].device)
         if differentiated:
             return max(1, int(GRADIENT_BUDGETS * budget / total))
         return max(1, int(budget / TENSORS_HELD / largest))
+
+    def _rows(self, variants: int) -> int:
+        return variants * self.inputs.batch if self.small(variants) else self.rows_that_fit()
+
+    def probe(self) -> None:
+        """Run two examples, to measure memory and to find out whether they are independent.
+
+        A batch must not be cut before that is known.
+        """
+        if self._probed or self.coupled or not self.inputs.batch:
+            return
+        self._probed = True
+        one, two = (Chunk(slice(0, 1), slice(0, rows)) for rows in (1, 2))
+        alone = self._measured(one)
+        if self.inputs.batch == 1:
+            return
+        try:
+            self._compare(self._measured(two), alone, "examples")
+        except (RuntimeError, MemoryError) as error:
+            # One row at a time is all that fits: then a score of no dimension is told by that.
+            if not batching.out_of_memory(error) or self._binding.scalar:
+                raise
+
+    def check_independence(self, variants: int, vary: Vary, rows: int) -> None:
+        """Find out whether rows of one evaluation are independent, before any are joined or cut.
+
+        Parameters
+        ----------
+        variants, vary
+            What will be evaluated.
+        rows
+            How many rows one evaluation will take.
+        """
+        batch = self.inputs.batch
+        if rows < batch:
+            self.probe()
+        elif variants > 1 and rows >= 2 * batch > 0 and not self.coupled:
+            first, last = (Chunk(slice(v, v + 1), slice(0, batch)) for v in (0, variants - 1))
+            both = Chunk(slice(0, 2), slice(0, batch))
+            pairs = zip(self.flat(vary(first), first), self.flat(vary(last), last), strict=True)
+            try:
+                with torch.no_grad():
+                    together = self([torch.cat(pair) for pair in pairs], both)
+                    alone = self(self.flat(vary(first), first), first)
+            except (RuntimeError, MemoryError) as error:
+                if not batching.out_of_memory(error):
+                    raise
+                self.probe()  # nor will larger batches fit: their examples are what counts
+            else:
+                self._compare(together, alone, "changed copies of the batch")
+
+    def _compare(self, together: Tensor, alone: Tensor, what: str) -> None:
+        if together.shape[1] == 1:  # one score for all of them
+            self.coupled = True
+            return
+        together = together[:, : alone.shape[1]]
+        slack = COUPLING[torch.finfo(at_least_single(alone).dtype).bits] * (
+            64 if alone.dtype in (torch.float16, torch.bfloat16) else 1
+        )
+        scale = torch.maximum(together.abs().amax(), alone.abs().amax()).nan_to_num(0, 0)
+        if not torch.allclose(together, alone, rtol=0, atol=slack * float(scale), equal_nan=True):
+            self.coupled = True
+            warnings.warn(
+                f"{what} change one another's scores when they share an evaluation, so they will "
+                f"not: look for a norm over the batch, or a batch in another dimension than the "
+                f"first",
+                AscribeWarning,
+                stacklevel=4,
+            )
 
     def _measured(self, chunk: Chunk) -> Tensor:
         """Return the scores of a chunk of the inputs and note the memory that they took."""
@@ -199,12 +282,12 @@ class Forward:
         clean = self.scores  # also measures memory, and finds out whether the model is coupled
         table = clean.new_empty((self.targets, variants, clean.shape[1]))
         rows = check_count(perturbations_per_eval, "perturbations_per_eval")
-        limit = self.rows_that_fit() if rows is None else rows * self.inputs.batch
+        limit = self._rows(variants) if rows is None else rows * self.inputs.batch
+        self.check_independence(variants, vary, limit)
 
         @torch.no_grad()
         def work(chunk: Chunk) -> None:
             scores = self(self.flat(vary(chunk), chunk), chunk)
-            self.check_rows(scores, chunk)
             examples = chunk.examples if scores.shape[1] == chunk.rows else slice(0, 1)
             table[:, chunk.variants, examples] = scores.to(table).unflatten(1, (chunk.copies, -1))
 
@@ -220,21 +303,11 @@ class Forward:
         advance: Callable[[int], Any] = lambda rows: None,
     ) -> None:
         """Do the work for all variants of all examples in chunks of at most ``rows`` rows."""
-        if not self.coupled:
-            try:
-                batching.run(
-                    batching.chunks(variants, self.inputs.batch, rows), work, advance=advance
-                )
-            except _Coupled:  # found out at the first chunk: nothing has been done yet
-                self.coupled = True
         if self.coupled:
-            one_by_one = batching.chunks(variants, self.inputs.batch, self.inputs.batch)
-            batching.run(one_by_one, work, divisible=False, advance=advance)
-
-    def check_rows(self, scores: Tensor, chunk: Chunk) -> None:
-        """Start anew with coupled batches where rows turn out to share one score."""
-        if scores.shape[1] != chunk.rows and not self.coupled:
-            raise _Coupled
+            planned = batching.chunks(variants, self.inputs.batch, self.inputs.batch)
+        else:
+            planned = batching.chunks(variants, self.inputs.batch, rows)
+        batching.run(planned, work, divisible=not self.coupled, advance=advance)
 
     def flat(self, tensors: Iterable[Tensor], chunk: Chunk) -> list[Tensor]:
         """Return variants ``(variants, examples, *features)`` as rows that a model may write to."""
@@ -253,7 +326,9 @@ class Forward:
     def scores_at(self, tensors: Iterable[Tensor]) -> Tensor:
         """Return the scores at other points, each of the inputs' shape or with a batch of one."""
         points = tuple(tensors)
-        return self.evaluate(1, lambda chunk: tuple(self.part(p, chunk) for p in points))[:, 0]
+        # Clones, as these may be the caller's own, and the model may write to them.
+        copies = lambda chunk: tuple(self.part(p, chunk).clone() for p in points)  # noqa: E731
+        return self.evaluate(1, copies)[:, 0]
 
     def baselines(self, baselines: Any = None) -> tuple[Tensor, ...]:
         """Return one baseline for each input that broadcasts to it; see `Inputs.baselines`."""
@@ -268,7 +343,7 @@ class Forward:
         packed = []
         for attribution, tensor in zip(attributions, self.inputs.tensors, strict=True):
             dtype = tensor.dtype if tensor.is_floating_point() else attribution.dtype
-            attribution = attribution.detach().to(dtype)
+            attribution = _converted(attribution.detach(), dtype)
             packed.append(attribution if self.several else attribution[0])
         return self.inputs.pack(packed)
 
@@ -277,17 +352,33 @@ class Forward:
         return scores if self.several else scores[0]
 
 
-class _Coupled(Exception):  # noqa: N818 - a finding, not an error
-    """The rows of one evaluation turned out to share one score."""
+def _couples(module: nn.Module) -> bool:
+    """Whether a module mixes the examples of a batch: a batch norm without running statistics."""
+    return isinstance(module, _BatchNorm) and (module.training or module.running_mean is None)
 
 
 def at_least_single(tensor: Tensor) -> Tensor:
-    """Return a tensor in float32 where it is less precise, and as it is elsewhere."""
-    return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
+    """Return a tensor in float32 at least; integers, which that may not hold, in float64."""
+    if tensor.dtype in (torch.float32, torch.float64):
+        return tensor
+    return tensor.float() if tensor.is_floating_point() else tensor.double()
+
+
+def _converted(attribution: Tensor, dtype: torch.dtype) -> Tensor:
+    converted = attribution.to(dtype)
+    if bool((converted.isinf() & ~attribution.isinf()).any()):
+        warnings.warn(
+            f"attributions are too large for {dtype} and became infinite; use wider inputs",
+            AscribeWarning,
+            stacklevel=4,
+        )
+    return converted
 
 
 def check_count(count: Any, what: str) -> int | None:
     """Return a count that must be None or a positive integer."""
-    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+    if count is None:
+        return None
+    if isinstance(count, bool) or not isinstance(count, Integral) or count < 1:
         raise InputError(f"{what} must be None or an integer of at least 1, but is {count!r}")
-    return count
+    return int(count)

@@ -9,14 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils.checkpoint import CheckpointError
 
+from ascribe import batching
 from ascribe.batching import Chunk
 from ascribe.errors import AscribeWarning, InputError
 from ascribe.forward import Forward, Vary, at_least_single, check_count
-
-#: Work this small is run at once, without measuring first what it takes.
-FEW_ROWS, FEW_BYTES = 8, 2**18
 
 
 class DetachedParameters(TorchFunctionMode):
@@ -28,7 +25,20 @@ class DetachedParameters(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        return func(*map(_detached, args), **{k: _detached(v) for k, v in (kwargs or {}).items()})
+        kwargs = kwargs or {}
+        # What reads or sets an attribute must find the parameter itself. And a checkpoint (which
+        # hooks what is saved) computes again during the backward pass, where no block reaches it:
+        # it has to save the same tensors both times.
+        if getattr(func, "__name__", "") in _ACCESS or _saving_is_hooked():
+            return func(*args, **kwargs)
+        return func(*map(_detached, args), **{k: _detached(v) for k, v in kwargs.items()})
+
+
+_ACCESS = ("__get__", "__set__", "__delete__")
+
+
+def _saving_is_hooked() -> bool:
+    return torch._C._autograd._top_saved_tensors_default_hooks(True) is not None
 
 
 def _detached(value: Any) -> Any:
@@ -79,11 +89,12 @@ def sum_of_gradients(
         for tensor in inputs.tensors
     )
     rows = check_count(internal_batch_size, "internal_batch_size")
-    if rows is None:
-        all_rows = len(weights) * inputs.batch
-        size = len(weights) * sum(tensor.nbytes for tensor in inputs.tensors)
-        few = forward.coupled or all_rows <= FEW_ROWS or size <= FEW_BYTES
-        rows = all_rows if few else forward.rows_that_fit(differentiated=True)
+    if rows is None and forward.small(len(weights)):
+        rows = len(weights) * inputs.batch
+    elif rows is None:
+        rows = forward.rows_that_fit(differentiated=True)
+    _check_differentiable(inputs.tensors)
+    forward.check_independence(len(weights), vary, rows)
 
     def work(chunk: Chunk) -> None:
         parts = gradients_at(forward, forward.flat(vary(chunk), chunk), chunk)
@@ -92,7 +103,6 @@ def sum_of_gradients(
             of_chunk = weights[chunk.variants].to(total)
             total[:, chunk.examples] += torch.tensordot(of_chunk, by_variant, dims=([0], [1]))
 
-    _check_differentiable(inputs.tensors)
     forward.run(len(weights), rows, work)
     return sums
 
@@ -124,8 +134,10 @@ def gradients_at(forward: Forward, tensors: Iterable[Tensor], chunk: Chunk) -> t
     try:
         with DetachedParameters():
             return _gradients(forward, points, chunk)
-    except CheckpointError:
-        # A checkpoint computes again during the backward pass, where no such block reaches it.
+    except RuntimeError as error:
+        if batching.out_of_memory(error):
+            raise
+        # A model that takes gradients of its own parameters as it runs cannot do without them.
         return _gradients(forward, points, chunk)
 
 
@@ -134,7 +146,6 @@ def _gradients(forward: Forward, points: tuple[Tensor, ...], chunk: Chunk) -> tu
         leaves = [point.detach().clone().requires_grad_() for point in points]
         # Clones again: a model may begin with an operation in place, which no leaf allows.
         scores = forward([leaf.clone() for leaf in leaves], chunk)
-        forward.check_rows(scores, chunk)
         if not scores.requires_grad:
             raise InputError(
                 "the scores must depend on the inputs through differentiable operations, but no "

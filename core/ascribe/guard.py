@@ -6,8 +6,9 @@ import functools
 import random
 import types
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.parameter import is_lazy
 
 from ascribe.errors import AscribeWarning
 
-#: How far into a list that a function names modules are looked for.
-MOST_MEMBERS = 64
+#: How far modules are looked for: into a list or dict that a function names, and in all.
+MOST_MEMBERS, MOST_OBJECTS = 64, 2000
 
 
 def warn_if_training(modules: list[nn.Module]) -> None:
     """Warn of modules whose answers are random, or mix examples, as the model stands."""
-    active = [m for m in modules if m.training and isinstance(m, (_BatchNorm, _DropoutNd))]
+    active = [m for m in modules if getattr(m, "training", False) and _mixes_or_draws(m)]
     if active:
         kinds = ", ".join(sorted({type(module).__name__ for module in active}))
         warnings.warn(
@@ -35,59 +37,94 @@ def warn_if_training(modules: list[nn.Module]) -> None:
         )
 
 
+def _mixes_or_draws(module: nn.Module) -> bool:
+    if isinstance(module, (_BatchNorm, nn.RReLU)):
+        return True
+    # Recurrent layers and attention have no dropout module, but a number of that name; and what
+    # drops whole paths has a name and a number of its own.
+    drops = isinstance(module, _DropoutNd) or "Drop" in type(module).__name__
+    names = ("p", "drop_prob") if drops or type(module).__name__ == "StochasticDepth" else ()
+    shares = [getattr(module, name, 0) for name in (*names, "dropout")]
+    return any(isinstance(share, float) and share > 0 for share in shares)
+
+
 @contextmanager
 def untouched(modules: list[nn.Module]) -> Iterator[None]:
     """Put back, at the end of the block, whatever a forward pass changed on the modules.
 
-    Restored are each module's attributes, training flag, hooks and registrations, the contents of
-    its buffers, and ``requires_grad`` and ``.grad`` of its parameters; and the global random state
-    of torch, numpy and Python. (The values of parameters are not copied: no algorithm writes
-    there.)
+    Restored are each module's attributes (lists and dicts with their members), training
+    flag, hooks and registrations, the contents of its buffers, and ``requires_grad`` and ``.grad``
+    of its parameters; and the global random state of torch, numpy and Python. The values of
+    parameters are not copied: where a forward pass writes to one, a warning says so.
     """
-    restorers = [_remember_module(module) for module in modules]
-    restorers.append(_remember_random_state())
-    try:
+    written: list[str] = []
+    # A stack, so that each is restored whatever happens to the others.
+    with ExitStack() as stack:
+        stack.callback(_warn_if_written, written)
+        stack.callback(_remember_random_state())
+        for module in modules:
+            stack.callback(_remember_module(module, written))
         yield
-    finally:
-        for restore in restorers:
-            restore()
+
+
+def _warn_if_written(names: list[str]) -> None:
+    if names:
+        warnings.warn(
+            f"the model wrote to its parameters {', '.join(names)} while it ran: that is not "
+            f"undone, and attributions may be those of several models",
+            AscribeWarning,
+            stacklevel=6,
+        )
 
 
 def modules_in(forward_func: Any) -> list[nn.Module]:
     """Return the modules that a function is known to run, sub-modules included.
 
     Looks at the function itself, at the object of a bound method, through `functools.partial`,
-    and at the variables that a Python function closes over or names.
+    and at what a Python function closes over, names (in nested functions too) or has as defaults.
     """
     found: dict[int, nn.Module] = {}
-    for thing in _reachable(forward_func):
+    seen: set[int] = set()
+    queue: deque[Any] = deque([forward_func])
+    while queue and len(seen) < MOST_OBJECTS:
+        thing = queue.popleft()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
         if isinstance(thing, nn.Module):
             found.update((id(module), module) for module in thing.modules())
+        else:
+            queue.extend(_within(thing))
     return list(found.values())
 
 
-def _reachable(func: Any, depth: int = 3) -> Iterator[Any]:
-    yield func
-    if depth == 0 or isinstance(func, nn.Module):
-        return
-    inner: list[Any] = []
-    if isinstance(func, (list, tuple)):
-        inner = list(func[:MOST_MEMBERS])
-    elif isinstance(func, functools.partial):
-        inner = [func.func, *func.args, *func.keywords.values()]
-    elif isinstance(func, types.MethodType):
-        inner = [func.__self__, func.__func__]
-    elif isinstance(func, types.FunctionType):
-        inner = _named_by(func)
-    elif hasattr(func, "__dict__") and not isinstance(func, (type, types.ModuleType)):
-        inner = list(vars(func).values())
-    for thing in inner:
-        yield from _reachable(thing, depth - 1)
+def _within(thing: Any) -> list[Any]:
+    """Return what a function or an object can reach at first hand."""
+    if isinstance(thing, dict):
+        return list(thing.values())[:MOST_MEMBERS]
+    if isinstance(thing, (list, tuple)):
+        return list(thing[:MOST_MEMBERS])
+    if isinstance(thing, functools.partial):
+        return [thing.func, *thing.args, *thing.keywords.values()]
+    if isinstance(thing, types.MethodType):
+        return [thing.__self__, thing.__func__]
+    if isinstance(thing, types.FunctionType):
+        return _named_by(thing)
+    if isinstance(thing, (type, types.ModuleType, Tensor, str, bytes, int, float)):
+        return []
+    slots = [getattr(thing, name, None) for name in getattr(type(thing), "__slots__", ())]
+    shared = [value for value in vars(type(thing)).values() if isinstance(value, nn.Module)]
+    return [*getattr(thing, "__dict__", {}).values(), *slots, *shared]
 
 
 def _named_by(func: types.FunctionType) -> list[Any]:
-    names = func.__code__.co_names
-    named = [func.__globals__[name] for name in names if name in func.__globals__]
+    names, codes = set[str](), [func.__code__]
+    while codes:
+        code = codes.pop()
+        names.update(code.co_names)
+        codes += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+    named = [func.__globals__[name] for name in sorted(names) if name in func.__globals__]
+    named += [*(func.__defaults__ or ()), *(func.__kwdefaults__ or {}).values()]
     for cell in func.__closure__ or ():
         try:
             named.append(cell.cell_contents)
@@ -96,31 +133,50 @@ def _named_by(func: types.FunctionType) -> list[Any]:
     return named
 
 
-def _remember_module(module: nn.Module) -> Callable[[], None]:
+def _remember_module(module: nn.Module, written: list[str]) -> Callable[[], None]:
+    """Return what restores a module, and notes the parameters that were written to."""
     attributes = dict(vars(module))
     inner = {key: dict(value) for key, value in attributes.items() if isinstance(value, dict)}
-    buffers = [
-        (b, b.detach().clone(), _version(b)) for b in module._buffers.values() if b is not None
-    ]
-    parameters = [
-        (p, p.requires_grad, p.grad) for p in module._parameters.values() if p is not None
-    ]
+    members = [(value, list(value)) for value in attributes.values() if isinstance(value, list)]
+    buffers = [b for b in vars(module).get("_buffers", {}).values() if _has_values(b)]
+    named = vars(module).get("_parameters", {})
+    parameters = {name: p for name, p in named.items() if _has_values(p)}
+    states = {name: (p.requires_grad, p.grad, _version(p)) for name, p in parameters.items()}
+    # An embedding with a largest norm scales its weight as it is used.
+    scaled = parameters.values() if getattr(module, "max_norm", None) is not None else ()
+    contents = [(tensor, tensor.detach().clone()) for tensor in (*buffers, *scaled)]
 
     def restore() -> None:
         _restore_dict(vars(module), attributes)
         for key, value in inner.items():
             _restore_dict(attributes[key], value)
-        for buffer, content, version in buffers:
-            if version is None or _version(buffer) != version:
-                with torch.no_grad():
-                    buffer.copy_(content)
-        for parameter, requires_grad, grad in parameters:
+        for held, kept in members:
+            held[:] = kept
+        for tensor, content in contents:
+            _restore_content(tensor, content)
+        for name, (requires_grad, grad, version) in states.items():
+            parameter = parameters[name]
             if parameter.requires_grad != requires_grad:
                 parameter.requires_grad_(requires_grad)
             if parameter.grad is not grad:
                 parameter.grad = grad
+            if _version(parameter) != version and not scaled:
+                written.append(name)
 
     return restore
+
+
+def _has_values(tensor: Tensor | None) -> bool:
+    return tensor is not None and not is_lazy(tensor)
+
+
+@torch.no_grad()
+def _restore_content(tensor: Tensor, content: Tensor) -> None:
+    # Not by version: a batch norm updates its statistics without counting that as a change.
+    if tensor.shape != content.shape:
+        tensor.resize_(content.shape)
+    if not torch.equal(tensor, content):
+        tensor.copy_(content)
 
 
 def _restore_dict(current: dict[Any, Any], before: dict[Any, Any]) -> None:
@@ -130,6 +186,9 @@ def _restore_dict(current: dict[Any, Any], before: dict[Any, Any]) -> None:
     for key, value in before.items():
         if key not in current or current[key] is not value:
             current[key] = value
+    if list(current) != list(before):  # what was taken out and put back is last now
+        current.clear()
+        current.update(before)
 
 
 def _version(tensor: Tensor) -> int | None:

@@ -134,12 +134,18 @@ def panels_of_explanation(
     rows = []
     for example, image in enumerate(images):
         row = [] if image is None else [Panel(None, image, "original")]
-        for target, label in enumerate(explanation.labels):
-            title = f"{label}  {explanation.scores[target, example].item():.3g}"
-            wrapped = textwrap.fill(title, characters, break_long_words=False)
-            row.append(Panel(maps[target, example], image, wrapped))
+        for target in range(targets):
+            score = explanation.scores[target, min(example, explanation.scores.shape[1] - 1)]
+            title = _title(explanation.label(target, example), float(score), characters)
+            row.append(Panel(maps[target, example], image, title))
         rows.append(row)
     return rows
+
+
+def _title(label: str, score: float, characters: int) -> str:
+    """Return a title in lines of so many characters, its last two words in one."""
+    words = f"{label}, score\u00a0{score:.3g}"
+    return textwrap.fill(words, characters, break_long_words=False).replace("\u00a0", " ")
 
 
 def _chosen(tensors: Any, which: int | str | None, batch_dims: int) -> tuple[Any, Tensor]:
@@ -168,6 +174,8 @@ def _pictures(explanation: Explanation, original: Any, key: Any, batch: int) -> 
     given = explanation.original if original is None else original
     if given is None:
         inputs = _chosen(explanation.inputs, key, batch_dims=1)[1]
+        if len(inputs) != batch:  # one score, and so one map, for a whole batch
+            return [None] * batch
         return [_picture_of_input(one) for one in inputs]
     is_one = not isinstance(given, (list, tuple)) and getattr(given, "ndim", 3) < 4
     pictures = [given] if batch == 1 and is_one else list(given)

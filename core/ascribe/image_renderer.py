@@ -31,10 +31,10 @@ Scale = Callable[[Array], Array]
 
 #: For each sign a colour map that the colour-blind can read, and what its colour bar says.
 COLOURS = {
-    "all": ("RdBu_r", "against  ←  relative attribution  →  for"),
-    "positive": ("Reds", "relative attribution for"),
-    "negative": ("Blues", "relative attribution against"),
-    "absolute_value": ("Purples", "relative attribution, for or against"),
+    "all": ("RdBu_r", "against  ←  share of each map's largest  →  for"),
+    "positive": ("Reds", "for, as a share of each map's largest"),
+    "negative": ("Blues", "against, as a share of each map's largest"),
+    "absolute_value": ("Purples", "for or against, as a share of each map's largest"),
 }
 
 
@@ -103,6 +103,17 @@ class ImageRenderer(Renderer):
             What the colour bar explains; None for no colour bar.
         """
 
+    def options(self) -> dict[str, inspect.Parameter]:
+        """Return the options that `render` takes, and those of `draw` itself."""
+        own = inspect.signature(self.draw).parameters.values()
+        return {**super().options(), **{p.name: p for p in own if p.kind is p.KEYWORD_ONLY}}
+
+    def check(self, **options: Any) -> None:
+        """Raise what `render` would raise of its options alone."""
+        self._check_options(options)
+        _check_kinds(options)
+        self._style(options.get("sign"), options.get("cmap"), options.get("alpha_overlay", 0.5))
+
     def render(
         self,
         attribution: Explanation | Tensor | NDArray[Any],
@@ -170,6 +181,7 @@ class ImageRenderer(Renderer):
             If an option is unknown.
         """
         self._check_options(options)
+        _check_kinds({"outlier_perc": outlier_perc, "fig_size": fig_size, "ax": ax})
         style = self._style(sign, cmap, alpha_overlay)
         scale = partial(_scaled, sign=style.sign, outlier_perc=outlier_perc, shared=shared_scale)
         rows = self._panels(attribution, original, which, scale)
@@ -187,7 +199,7 @@ class ImageRenderer(Renderer):
         return root_figure(grid[0][0])
 
     def _check_options(self, options: dict[str, Any]) -> None:
-        known = [*_keyword_only(ImageRenderer.render), *_keyword_only(self.draw)]
+        known = list(self.options())
         for name in sorted(set(options) - set(known)):
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
@@ -203,8 +215,10 @@ class ImageRenderer(Renderer):
                 f"the sign of {type(self).__name__} must be one of {', '.join(self.signs)}, "
                 f"but is {sign!r}"
             )
-        if not 0 <= alpha_overlay <= 1:
-            raise InputError(f"alpha_overlay must be from 0 to 1, but is {alpha_overlay}")
+        if isinstance(cmap, (int, float)):
+            raise InputError(f"cmap must be a colour map or the name of one, but is {cmap!r}")
+        if not isinstance(alpha_overlay, (int, float)) or not 0 <= alpha_overlay <= 1:
+            raise InputError(f"alpha_overlay must be from 0 to 1, but is {alpha_overlay!r}")
         return Style(sign, colour_map(COLOURS[sign][0] if cmap is None else cmap), alpha_overlay)
 
     def _panels(
@@ -247,6 +261,22 @@ class ImageRenderer(Renderer):
         return None
 
 
+def _check_kinds(options: dict[str, Any]) -> None:
+    """Refuse options of the wrong kind, which would fail deep within matplotlib."""
+    size = options.get("fig_size")
+    pair = isinstance(size, (tuple, list)) and len(size) == 2
+    if size is not None and not (pair and all(isinstance(s, (int, float)) and s > 0 for s in size)):
+        raise InputError(f"fig_size must be a width and a height in inches, but is {size!r}")
+    share = options.get("outlier_perc", 0)
+    if not isinstance(share, (int, float)) or not 0 <= share < 100:
+        raise InputError(f"outlier_perc must be from 0 to below 100, but is {share!r}")
+    if not hasattr(options.get("ax"), "imshow") and options.get("ax") is not None:
+        raise InputError(f"ax must be an Axes of matplotlib, but is {options['ax']!r}")
+    for name in ("show_colorbar", "shared_scale"):
+        if not isinstance(options.get(name, False), bool):
+            raise InputError(f"{name} must be true or false, but is {options[name]!r}")
+
+
 def _new_grid(
     rows: list[list[Panel]], fig_size: tuple[float, float] | None, show_colorbar: bool
 ) -> list[list[Axes]]:
@@ -258,8 +288,3 @@ def _scaled(maps: Array, *, sign: str, outlier_perc: float, shared: bool) -> Arr
         return normalise(maps, sign, outlier_perc)
     each = [normalise(one, sign, outlier_perc) for one in maps.reshape(-1, *maps.shape[-2:])]
     return np.reshape(each, maps.shape)
-
-
-def _keyword_only(function: Callable[..., Any]) -> list[str]:
-    parameters = inspect.signature(function).parameters.values()
-    return [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]

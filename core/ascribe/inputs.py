@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -142,18 +143,24 @@ def _baseline(index: int, baseline: Any, tensor: Tensor) -> Tensor:
         baseline = 0
     if not isinstance(baseline, Tensor):
         try:
-            baseline = torch.tensor(float(baseline), dtype=torch.float64)
-        except (TypeError, ValueError):
+            whole = isinstance(baseline, Integral)
+            baseline = torch.tensor(
+                int(baseline) if whole else float(baseline),
+                dtype=torch.int64 if whole else torch.float64,
+            )
+        except (TypeError, ValueError, OverflowError):
             raise InputError(
                 f"baseline {index} must be None, a number or a tensor, but is {baseline!r}"
             ) from None
         baseline = baseline.to(tensor.device)
     _check_baseline(index, baseline, tensor)
     converted = baseline.detach().to(tensor.dtype)
-    if not tensor.is_floating_point() and not torch.equal(converted.to(baseline), baseline):
+    if not tensor.is_floating_point() and not torch.equal(converted.to(baseline.dtype), baseline):
         raise InputError(
             f"baseline {index} must hold whole numbers as its input does ({tensor.dtype})"
         )
+    if bool((converted.isinf() & ~baseline.isinf()).any()):
+        raise InputError(f"baseline {index} is too large for its input's {tensor.dtype}")
     missing = tensor.dim() - converted.dim()
     return converted.reshape((1,) * missing + tuple(converted.shape))
 

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor, nn
 
 from ascribe.errors import InputError, ModelError, TargetError
+from ascribe.targets import tensor_output
 from ascribe.vision import torchvision
 
 #: The model that ships with Ascribe; see `ascribe.scenes`.
@@ -72,9 +73,25 @@ class ImageClassifier:
         return self.unscale(inputs).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
 
     def predict(self, inputs: Tensor) -> Tensor:
-        """Return the probability of each category: ``(batch, categories)``."""
-        with torch.no_grad():
-            return self.probabilities(self.model(inputs))
+        """Return the probability of each category: ``(batch, categories)``.
+
+        Raises
+        ------
+        ModelError
+            If the model fails on the inputs, or returns something else.
+        """
+        try:
+            with torch.no_grad():
+                logits = tensor_output(self.model(inputs))
+        except (RuntimeError, TypeError, ValueError) as error:
+            cause = str(error).partition("\n")[0]
+            raise ModelError(f"the model fails on this picture: {cause}") from error
+        if logits.dim() != 2:
+            raise ModelError(
+                f"a classifier must return (batch, categories), but returned the shape "
+                f"{tuple(logits.shape)}; attribute other models from Python, with ascribe.explain"
+            )
+        return self.probabilities(logits)
 
     def name(self, index: int) -> str:
         """Return a class's name, or its number where names are not known."""
@@ -213,8 +230,9 @@ def _fill(model: nn.Module, path: Path, name: str, entries: list[str]) -> None:
             f"there are no weights {str(path)!r} for {name}: it is no file, and no entry of "
             f"{', '.join(entries)}"
         )
+    state = _read_weights(path)
     try:
-        model.load_state_dict(_read_weights(path))
+        model.load_state_dict(state)
     except (RuntimeError, AttributeError, TypeError) as error:
         cause = " ".join(str(error).split())
         raise ModelError(f"the weights in {path} do not fit {name}: {cause[:300]}") from error

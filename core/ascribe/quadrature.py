@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -62,7 +63,7 @@ def quadrature(method: str, n_steps: int) -> tuple[Tensor, Tensor]:
     """
     if method not in RULES:
         raise InputError(f"method must be one of {', '.join(RULES)}, but is {method!r}")
-    if isinstance(n_steps, bool) or not isinstance(n_steps, int) or n_steps < 1:
+    if isinstance(n_steps, bool) or not isinstance(n_steps, Integral) or n_steps < 1:
         raise InputError(f"n_steps must be an integer of at least 1, but is {n_steps!r}")
-    nodes, weights = RULES[method](n_steps)
+    nodes, weights = RULES[method](int(n_steps))
     return torch.from_numpy(nodes), torch.from_numpy(weights)

@@ -171,7 +171,9 @@ class Registry(Generic[T]):
         with self._lock:
             offers = [p for p in self.plugins() if p.name == name and p.distribution != BY_HAND]
             if offers:
-                raise PluginConflict(conflict(name, [*offers, made]))
+                raise PluginConflict(
+                    f"the name {name!r} is that of {offers[0]}; choose another for what you add"
+                )
             self.unregister(name)
             self._load(made)
             self._by_hand[name] = made
@@ -184,22 +186,24 @@ class Registry(Generic[T]):
                 self._manager.unregister(name=plugin.qualified_name)
 
     def _load(self, plugin: Plugin) -> list[type[T]]:
+        loaded = self._manager.get_plugin(plugin.qualified_name)
+        try:
+            # Without the lock: an import waits for other imports, and one of them may wait for us.
+            loaded = loaded or plugin.load()
+        except (Exception, SystemExit) as error:
+            raise PluginLoadError(_cannot_load(plugin, error)) from error
         with self._lock:
-            loaded = self._manager.get_plugin(plugin.qualified_name)
-            if loaded is not None:
-                return self._provided(plugin, loaded)
             try:
-                loaded = plugin.load()
-                self._manager.register(loaded, plugin.qualified_name)
-                self._manager.check_pending()
+                if not self._manager.has_plugin(plugin.qualified_name):
+                    self._manager.register(loaded, plugin.qualified_name)
+                    self._manager.check_pending()
                 return self._provided(plugin, loaded)
             except (Exception, SystemExit) as error:
                 if self._manager.has_plugin(plugin.qualified_name):
                     self._manager.unregister(name=plugin.qualified_name)
                 if isinstance(error, PluginLoadError):
                     raise
-                cause = f"{type(error).__name__}: {error}"
-                raise PluginLoadError(f"{plugin} cannot be loaded: {cause}") from error
+                raise PluginLoadError(_cannot_load(plugin, error)) from error
 
     def _provided(self, plugin: Plugin, loaded: object) -> list[type[T]]:
         hook = getattr(self._manager.hook, self._hook)
@@ -249,6 +253,10 @@ class Registry(Generic[T]):
 
 def _hook_returning(classes: list[type]) -> Callable[[], list[type]]:
     return hookspecs.hookimpl(lambda: classes)
+
+
+def _cannot_load(plugin: Plugin, error: BaseException) -> str:
+    return f"{plugin} cannot be loaded: {type(error).__name__}: {error}"
 
 
 attributions: Registry[Attribution] = Registry(

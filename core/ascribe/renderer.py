@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,14 @@ SIGNS: dict[str, Callable[[Array], Array]] = {
 
 class Renderer(ABC):
     """One way to draw attributions. A subclass is found through its plugin's name."""
+
+    def options(self) -> dict[str, inspect.Parameter]:
+        """Return the options that `render` takes."""
+        known = inspect.signature(self.render).parameters.values()
+        return {p.name: p for p in known if p.kind is p.KEYWORD_ONLY}
+
+    def check(self, **options: Any) -> None:  # noqa: B027 - nothing to check is a fine answer
+        """Raise, before there is anything to draw, what `render` would raise of its options."""
 
     @abstractmethod
     def render(self, attribution: Any, original: Any = None, **options: Any) -> Figure | str:

@@ -40,10 +40,12 @@ def load(path: str | PathLike[str]) -> dict[str, Any]:
         If the file is not of this kind.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
             tree = json.loads(str(stored["json"]))
             decoded = _decode(tree, stored)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # a damaged file may make its readers raise anything
         raise InputError(f"{path} is no file that Ascribe saved: {error}") from error
     if not isinstance(decoded, dict):
         raise InputError(f"{path} is no file that Ascribe saved")
@@ -62,13 +64,16 @@ def _encode(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
     if isinstance(value, dict):
         return {"$dict": [[_encode(k, arrays), _encode(v, arrays)] for k, v in value.items()]}
     if isinstance(value, (list, tuple)):
-        return {f"${type(value).__name__}": [_encode(one, arrays) for one in value]}
+        kind = "$tuple" if isinstance(value, tuple) else "$list"
+        return {kind: [_encode(one, arrays) for one in value]}
+    if isinstance(value, np.generic):
+        return _encode(value.item(), arrays)
     return repr(value)
 
 
 def _store(tensor: Tensor, arrays: dict[str, np.ndarray[Any, Any]]) -> str:
     key = f"array{len(arrays)}"
-    tensor = tensor.detach().cpu().contiguous()
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
     try:
         arrays[key] = tensor.numpy()
     except TypeError:

@@ -46,14 +46,16 @@ def pickers(target: Any, batch: int) -> list[Picker]:
         If the target is none of these.
     """
     if isinstance(target, Targets):
-        if not target.targets:
+        if len(target.targets) == 0:
             raise TargetError("Targets must hold at least one target, but holds none")
         return [_picker(one, batch) for one in target.targets]
     return [_picker(target, batch)]
 
 
-def top_prediction(output: Any) -> Any:
-    """Return the target that chooses each example's highest score, None where it has just one.
+def highest(output: Any) -> Tensor:
+    """Return the number of each example's highest score, -1 where it has just one.
+
+    A callable target, so that it is found as scores are: in batches that fit.
 
     Parameters
     ----------
@@ -67,14 +69,13 @@ def top_prediction(output: Any) -> Any:
     """
     scores = tensor_output(output)
     if scores.numel() == 1 or scores.dim() <= 1 or scores.shape[1:].numel() == 1:
-        return None
+        return torch.full((scores.shape[0] if scores.dim() else 1,), -1.0, dtype=torch.float64)
     if scores.dim() > 2:
         raise TargetError(
             f"without a target the model must return (batch, classes), but returned the shape "
             f"{tuple(scores.shape)}; choose a score with a tuple or a callable"
         )
-    highest = scores.argmax(1)
-    return int(highest) if len(highest) == 1 else highest.cpu()
+    return scores.argmax(1).double()
 
 
 def _picker(target: Any, batch: int) -> Picker:

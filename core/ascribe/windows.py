@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -92,12 +93,14 @@ def _for_each(inputs: Inputs, values: Any, what: str) -> tuple[Any, ...]:
     nested = isinstance(values, dict) or (
         isinstance(values, (tuple, list)) and any(isinstance(v, (tuple, list)) for v in values)
     )
-    if values is None or isinstance(values, int) or (len(inputs.tensors) == 1 and not nested):
+    if values is None or isinstance(values, Integral) or (len(inputs.tensors) == 1 and not nested):
         return (values,) * len(inputs.tensors)
     return inputs.per_input(values, what)
 
 
 def _boxes(index: int, sides: tuple[int, ...], shape: Any, stride: Any) -> list[Box]:
+    if 0 in sides:
+        return []
     window = _default_window(sides) if shape is None else _sizes(shape, sides, index, "window")
     if stride is None:
         step = (1,) * len(sides) if shape is not None else tuple(-(-w // 5) for w in window)
@@ -128,13 +131,13 @@ def _default_window(sides: tuple[int, ...]) -> tuple[int, ...]:
 
 def _sizes(given: Any, sides: tuple[int, ...], index: int, what: str) -> tuple[int, ...]:
     sizes = tuple(given) if isinstance(given, Sequence) else (given,) * len(sides)
-    whole = all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes)
-    if len(sizes) != len(sides) or not whole or (what == "window" and isinstance(given, int)):
+    whole = all(isinstance(s, Integral) and not isinstance(s, bool) and int(s) > 0 for s in sizes)
+    if len(sizes) != len(sides) or not whole or (what == "window" and isinstance(given, Integral)):
         raise InputError(
             f"the {what} of input {index} must be {len(sides)} positive integers, one for each "
             f"dimension of {sides}, but is {given!r}"
         )
-    return sizes
+    return tuple(int(size) for size in sizes)
 
 
 def _mask(tensor: Tensor, boxes: list[Box], start: int, stop: int) -> Tensor | None:

@@ -83,6 +83,29 @@ def test_explain_without_a_target_explains_the_top_prediction(run, picture, tmp_
     assert (tmp_path / "scene_integrated_gradients.png").is_file()
 
 
+def test_explain_reaches_every_parameter_whatever_its_name(run, picture, tmp_path):
+    result = run("explain", picture, "--method", "integrated_gradients", "--set", "n_steps=4",
+                 "--set", "method=riemann_trapezoid", "--save", "out.npz")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    parameters = Explanation.load(tmp_path / "out.npz").parameters
+    assert parameters == {"n_steps": 4, "method": "riemann_trapezoid"}
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (nn.Conv2d(1, 2, 3), "the model fails on this picture"),
+        (nn.Sequential(nn.Flatten(0), nn.Linear(192, 1)), "must return (batch, categories)"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_a_clear_line(run, picture, user_model, model, message):
+    sys.modules["user_model"].odd = ImageClassifier(model, lambda p: torch.zeros(3, 8, 8))
+    result = run("explain", picture, "--model", "user_model:odd", "--method", "saliency")
+    assert result.exit_code == 2
+    assert message in result.output
+    assert len(result.output.splitlines()) == 1
+
+
 def test_explain_uses_a_model_of_the_user_s_own(run, picture, user_model, tmp_path):
     result = run("explain", picture, "--model", "user_model:make", "--target", "two",
                  "--method", "saliency", "-o", "out.png")  # fmt: skip
@@ -111,6 +134,14 @@ def test_explain_uses_a_model_of_the_user_s_own(run, picture, user_model, tmp_pa
         (["scene.png", "-o", "none/out.png"], "there is no folder none"),
         (["scene.png", "--method", "saliency", "-o", "out.xyz"], "must end in one of"),
         (["scene.png", "--save", "."], "is a folder"),
+        (["scene.png", "-o", "a.png", "--save", "a.png"], "cannot both be written"),
+        (["scene.png", "--method", "saliency", "--set", "abs=no"], "abs must be true or false"),
+        (["scene.png", "--option", "outlier_perc=abc"], "outlier_perc must be from 0"),
+        (["scene.png", "--option", "alpha_overlay=abc"], "alpha_overlay must be from 0 to 1"),
+        (["scene.png", "--option", "fig_size=3"], "fig_size must be a width and a height"),
+        (["scene.png", "--option", "cmap=3"], "cmap"),
+        (["scene.png", "--option", "ax=3"], "ax must be an Axes"),
+        (["scene.png", "--option", "show_colorbar=maybe"], "show_colorbar must be true or false"),
     ],
 )  # fmt: skip
 def test_bad_input_is_answered_by_one_clear_line_and_exit_code_2(
@@ -157,6 +188,8 @@ def test_list_shows_parameters_and_defaults(run):
     assert one["parameters"]["method"] == "'gausslegendre'"
     assert one["parameters"]["multiply_by_inputs"] == "True"
     assert run("list", "nothing").exit_code == 2
+    assert "options" not in run("list", "HeatMap").output
+    assert "outlier_perc" in run("list", "ascribe:heat_map").output
 
 
 def test_list_shows_broken_plugins_with_their_reason(run, monkeypatch):
@@ -227,7 +260,20 @@ def test_what_new_plugin_writes_is_a_plugin(run, tmp_path):
         registry.attributions.unregister("my_method")
 
 
-@pytest.mark.parametrize("name", ["occlusion", "Occlusion", "9lives", "a b!", ""])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "occlusion",
+        "Occlusion",
+        "9lives",
+        "a b!",
+        "",
+        "a_b_c",
+        "lime_2",
+        "attributions",
+        "renderers",
+    ],
+)
 def test_new_plugin_refuses_names_that_will_not_do(run, tmp_path, name):
     result = run("new-plugin", name)
     assert result.exit_code == 2

@@ -29,7 +29,8 @@ def test_a_list_of_targets_shares_one_pass_and_equals_single_calls(model, x):
     model.register_forward_hook(lambda m, i, output: rows.append(len(output)))
     explanation = ascribe.explain(model, x, "feature_ablation", target=[3, 1], baselines=0.5)
     assert explanation.values.shape == (2, 2, 3, 4, 4)
-    assert sum(rows) == 2 + 2 + 2 * 48
+    # The scores; the clean pass; whether copies may share an evaluation; every perturbation.
+    assert sum(rows) == 2 + 2 + (4 + 2) + 2 * 48
     for row, target in enumerate([3, 1]):
         alone = attributions.get("feature_ablation")(model).attribute(x, 0.5, target=target)
         torch.testing.assert_close(explanation.values[row], alone)
@@ -157,6 +158,40 @@ def test_saving_and_loading_keeps_every_bit(tmp_path, dtype):
     assert np.array_equal(loaded.original, explanation.original)
 
 
+def test_what_is_nearly_a_tuple_or_a_number_is_saved_as_one(tmp_path, model, x):
+    shape = {"sliding_window_shapes": x.shape[1:], "strides": (3, np.int64(4), 4)}
+    explanation = ascribe.explain(model, x, "occlusion", np.int64(1), shape)
+    explanation.save(tmp_path / "e.npz")
+    loaded = Explanation.load(tmp_path / "e.npz")
+    assert loaded.parameters == {"sliding_window_shapes": (3, 4, 4), "strides": (3, 4, 4)}
+    assert loaded.targets == [1]
+
+
+def test_an_explanation_keeps_its_own_copy_of_the_inputs(model, x):
+    explanation = ascribe.explain(model, x, "saliency", 1)
+    x.zero_()
+    assert float(explanation.inputs.abs().sum()) > 0
+
+
+def test_a_score_for_a_whole_batch_can_be_drawn(x):
+    for method in ("saliency", "feature_ablation"):
+        explanation = ascribe.explain(lambda x: x.pow(2).mean(), x, method)
+        assert explanation.figure().axes
+        assert "<img" in explanation._repr_html_()
+
+
+def test_each_example_of_a_batch_is_titled_by_its_own_target(model, x):
+    explanation = ascribe.explain(model, x, "saliency", torch.tensor([3, 1]))
+    titles = [ax.get_title() for ax in explanation.figure().axes]
+    assert [title.partition(",")[0] for title in titles if "score" in title] == ["3", "1"]
+
+
+def test_what_is_no_algorithm_is_refused(model, x):
+    for method in (3, int, None):
+        with pytest.raises(InputError, match="method must be an algorithm"):
+            ascribe.explain(model, x, method)
+
+
 def test_a_real_explanation_survives_saving(tmp_path, model, x):
     explanation = ascribe.explain(model, x, "integrated_gradients", [1, 2])
     explanation.save(tmp_path / "e.npz")
@@ -168,7 +203,9 @@ def test_what_was_not_saved_by_us_is_refused(tmp_path):
     np.savez(tmp_path / "json.npz", json=np.array('{"$dict": [["a", 1]]}'))
     np.savez(tmp_path / "pickled.npz", json=np.array([{}], dtype=object))
     (tmp_path / "text.npz").write_text("nothing")
-    for name in ("other", "json", "pickled", "text"):
+    (tmp_path / "empty.npz").touch()
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "other.npz").read_bytes()[:60])
+    for name in ("other", "json", "pickled", "text", "empty", "cut"):
         with pytest.raises(InputError, match=name):
             Explanation.load(tmp_path / f"{name}.npz")
     with pytest.raises(FileNotFoundError):

@@ -9,6 +9,7 @@ from ascribe.batching import Chunk, chunks
 from ascribe.errors import AscribeWarning, InputError
 from ascribe.forward import Forward
 from ascribe.inputs import Inputs
+from ascribe.targets import Targets
 
 
 def scaled(forward, factors, **how):
@@ -103,7 +104,69 @@ def test_batch_norm_in_training_mode_is_never_cut_and_warned_of():
     with torch.no_grad():
         expected = torch.stack([model(x)[:, 0], model(2 * x)[:, 0]])
     assert torch.equal(table[0], expected)
-    assert not torch.equal(model[0].running_mean, before)  # by the two calls just now
+    model[0].running_mean.copy_(before)
+    with (
+        pytest.warns(AscribeWarning, match="training mode"),
+        Forward(model, Inputs.of(x)) as forward,
+    ):
+        scaled(forward, torch.tensor([1.0, 2.0]))
+    assert torch.equal(model[0].running_mean, before)  # put back
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    "model",
+    [
+        nn.Sequential(nn.BatchNorm1d(4, track_running_stats=False), nn.Linear(4, 1)).eval(),
+        lambda x: ((x - x.mean(0)) ** 2).sum(1),
+        lambda x: x.sum(1) / x.norm(),
+    ],
+)
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("per_eval", [None, 2])
+def test_rows_that_depend_on_one_another_are_not_joined(model, batch, per_eval):
+    x = torch.randn(batch + 1, 4)[:batch] if batch > 1 else torch.randn(1, 4)
+    if batch == 1 and isinstance(model, nn.Module):
+        pytest.skip("a batch norm of one example is constant")
+    with Forward(model, Inputs.of(x)) as forward:
+        table = scaled(forward, torch.tensor([1.0, 2.0, 3.0]), perturbations_per_eval=per_eval)
+        assert forward.coupled
+    expected = torch.stack([model(factor * x).reshape(-1).detach() for factor in (1, 2, 3)])
+    torch.testing.assert_close(table[0], expected)
+
+
+def test_what_mixes_examples_is_warned_of():
+    with (
+        Forward(lambda x: (x - x.mean(0)).sum(1), Inputs.of(torch.randn(2, 4))) as forward,
+        pytest.warns(AscribeWarning, match="look for a norm over the batch"),
+    ):
+        forward.probe()
+
+
+def test_one_score_for_a_batch_that_does_not_fit_is_refused():
+    def model(x):
+        if len(x) > 1:
+            raise MemoryError("out of memory")
+        return x.sum() ** 2
+
+    with (
+        Forward(model, Inputs.of(torch.ones(2, 2))) as forward,
+        pytest.raises(MemoryError),
+    ):
+        forward.scores  # noqa: B018
+
+
+def test_a_baseline_is_safe_from_a_model_that_writes_to_what_it_is_given():
+    baseline = torch.ones(2, 3)
+    with Forward(lambda x: x.mul_(2).sum(1), Inputs.of(torch.zeros(2, 3))) as forward:
+        assert forward.scores_at((baseline,)).tolist() == [[6, 6]]
+    assert (baseline == 1).all()
+
+
+def test_a_callable_target_may_write_to_the_output():
+    targets = Targets([0, lambda output: output.mul_(2)[:, 0], 0])
+    with Forward(lambda x: x, Inputs.of(torch.ones(1, 2)), targets) as forward:
+        assert forward.scores.tolist() == [[1], [2], [1]]
 
 
 def test_inputs_and_arguments_are_safe_from_a_model_that_writes_to_them():
@@ -185,6 +248,10 @@ def test_progress_counts_every_evaluation_and_ends_at_its_total(monkeypatch, per
     seen, rows = [], []
 
     class Bar(auto.tqdm):
+        def __init__(self, *args, **kwargs):
+            rows.clear()  # what was evaluated before is no work to wait for
+            super().__init__(*args, **kwargs)
+
         def update(self, n=1):
             seen.append(n)
             return super().update(n)
@@ -202,7 +269,7 @@ def test_progress_counts_every_evaluation_and_ends_at_its_total(monkeypatch, per
     with Forward(model, Inputs.of(torch.ones(batch, 2))) as forward:
         scaled(forward, torch.ones(5), perturbations_per_eval=per_eval, show_progress=True)
     assert seen[-1] == ("end", 5 * batch, 5 * batch)
-    assert sum(seen[:-1]) == sum(rows) - batch  # all but the clean scores
+    assert sum(seen[:-1]) == sum(rows) == 5 * batch
 
 
 def test_half_precision_scores_are_kept_in_single():

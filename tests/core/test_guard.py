@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from ascribe.guard import modules_in, untouched
+from ascribe.errors import AscribeWarning
+from ascribe.guard import modules_in, untouched, warn_if_training
 
 
 class Meddler(nn.Module):
@@ -16,10 +17,11 @@ class Meddler(nn.Module):
         super().__init__()
         self.inner = nn.Linear(2, 2)
         self.register_buffer("count", torch.zeros(()))
-        self.calls, self.cache = 0, {}
+        self.calls, self.cache, self.seen = 0, {}, []
 
     def forward(self, x):
         self.calls += 1
+        self.seen.append(x)
         self.last = x
         self.cache["x"] = x
         self.count += 1
@@ -93,6 +95,95 @@ def closing_over(model):
 )
 def test_modules_are_found_behind_every_kind_of_function(func):
     assert LINEAR in modules_in(func)
+
+
+def defaulted(x, model=LINEAR):
+    return model(x)
+
+
+def keyword_only(x, *, model=LINEAR):
+    return model(x)
+
+
+def nested(x):
+    return [LINEAR(row) for row in (lambda y: [LINEAR(y)])(x)]
+
+
+MODELS = {"a": LINEAR}
+
+
+class Holder:
+    def __init__(self):
+        self.nets = {"a": [LINEAR]}
+
+    def run(self, x):
+        return self.nets["a"][0](x)
+
+
+@pytest.mark.parametrize(
+    "func", [defaulted, keyword_only, nested, lambda x: MODELS["a"](x), Holder().run]
+)
+def test_modules_are_found_behind_defaults_nested_functions_and_dicts(func):
+    assert LINEAR in modules_in(func)
+
+
+def test_statistics_of_a_batch_norm_and_writes_through_data_are_put_back():
+    model = nn.Sequential(nn.BatchNorm1d(2), nn.Embedding(3, 2, max_norm=0.1))
+    model.register_buffer("average", torch.ones(3))
+    before = [(key, value.clone()) for key, value in model.state_dict().items()]
+    with untouched(modules_in(model)):
+        model[0](torch.randn(4, 2))
+        model[1](torch.tensor([0, 1]))
+        model.average.data.mul_(0.9)
+    for (key, value), (other, found) in zip(before, model.state_dict().items(), strict=True):
+        assert key == other
+        assert torch.equal(value, found), key
+
+
+def test_each_module_is_restored_whatever_happens_to_the_others():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    model.register_buffer("grown", torch.ones(3))
+    with untouched(modules_in(model)):
+        model.grown.resize_(5)
+        model[1].extra = 1
+    assert model.grown.tolist() == [1, 1, 1]
+    assert not hasattr(model[1], "extra")
+
+
+def test_the_order_of_hooks_is_put_back():
+    model = nn.Linear(2, 2)
+    first = model.register_forward_hook(lambda *_: first.remove())
+    model.register_forward_hook(lambda *_: None)
+    order = list(model._forward_hooks)
+    with untouched([model]):
+        model(torch.ones(1, 2))
+    assert list(model._forward_hooks) == order
+
+
+def test_modules_without_values_yet_are_no_hindrance():
+    with untouched(modules_in(nn.LazyLinear(2))):
+        pass
+
+
+def test_a_model_that_writes_to_its_parameters_is_warned_of():
+    model = nn.Linear(2, 2)
+    with (
+        pytest.warns(AscribeWarning, match="wrote to its parameters weight"),
+        untouched(modules_in(model)),
+        torch.no_grad(),
+    ):
+        model.weight.add_(1)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [nn.LSTM(2, 2, 2, dropout=0.5), nn.MultiheadAttention(2, 1, dropout=0.5), nn.RReLU()],
+    ids=lambda module: type(module).__name__,
+)
+def test_every_module_that_is_random_in_training_is_warned_of(module):
+    with pytest.warns(AscribeWarning, match=type(module).__name__):
+        warn_if_training([module])
+    warn_if_training([module.eval()])
 
 
 def test_functions_without_modules_have_none():

@@ -76,8 +76,14 @@ def test_baselines_for_several_inputs():
         (X, {"a": 1}, "no keys"),
         (X.long(), 0.5, "whole numbers"),
         (X.long(), float("nan"), "whole numbers"),
+        (X.half(), 1e6, "too large"),
     ],
 )
 def test_bad_baselines_say_what_is_needed(inputs, baselines, message):
     with pytest.raises(InputError, match=message):
         Inputs.of(inputs).baselines(baselines)
+
+
+def test_large_whole_numbers_are_not_rounded():
+    (baseline,) = Inputs.of(torch.ones(1, 2).long()).baselines(2**53 + 1)
+    assert int(baseline) == 2**53 + 1

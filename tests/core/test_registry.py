@@ -193,7 +193,7 @@ def test_an_object_with_the_hook_can_be_registered_by_hand(found):
 
 def test_registering_a_taken_name_by_hand_is_refused_and_changes_nothing(found):
     ours = found.get("occlusion")
-    with pytest.raises(PluginConflict, match="registered by hand"):
+    with pytest.raises(PluginConflict, match="choose another"):
         found.register(type("Occlusion", (Mine,), {}))
     with pytest.raises(PluginLoadError, match="named for it"):
         found.register(MinePlugin(), "yours")

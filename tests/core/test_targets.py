@@ -7,7 +7,7 @@ from ascribe.batching import Chunk
 from ascribe.errors import TargetError
 from ascribe.forward import Forward
 from ascribe.inputs import Inputs
-from ascribe.targets import Targets, top_prediction
+from ascribe.targets import Targets, highest
 
 X = torch.arange(6.0).reshape(3, 2)
 FLAT = torch.arange(12.0).reshape(3, 4)
@@ -97,13 +97,18 @@ def test_a_target_that_does_not_fit_says_so(output, target, message):
 
 @pytest.mark.parametrize(
     ("output", "expected"),
-    [(FLAT[:1], 3), (FLAT[:, 0], None), (FLAT[:, :1], None), (torch.tensor(1.0), None)],
+    [
+        (FLAT[:1], [3]),
+        (-FLAT, [0, 0, 0]),
+        (FLAT[:, 0], [-1, -1, -1]),
+        (FLAT[:, :1], [-1, -1, -1]),
+        (torch.tensor(1.0), [-1]),
+    ],
 )
-def test_top_prediction(output, expected):
-    assert top_prediction(output) == expected
+def test_highest(output, expected):
+    assert highest(output).tolist() == expected
 
 
-def test_top_prediction_of_a_batch_and_of_more_dimensions():
-    assert top_prediction(-FLAT).tolist() == [0, 0, 0]
+def test_highest_of_more_dimensions_is_not_clear():
     with pytest.raises(TargetError, match="choose a score with a tuple"):
-        top_prediction(DEEP)
+        highest(DEEP)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from ascribe import InputError, attr
+from ascribe import AscribeWarning, InputError, attr
 from ascribe.vision import torchvision
 
 try:
@@ -198,10 +198,24 @@ def test_a_mask_that_is_missing_for_an_input_leaves_captum_s_zero_and_is_an_erro
     assert theirs[1].tolist() == [[0, 0]]
 
 
-@pytest.mark.parametrize("name", ["Saliency", "IntegratedGradients"])
+@pytest.mark.parametrize("name", ["Saliency", "InputXGradient", "IntegratedGradients"])
 def test_an_empty_batch_raises_index_error_in_captum_and_is_empty_here(name):
     model, x = nn.Linear(3, 2), torch.zeros(0, 3)
     assert getattr(attr, name)(model).attribute(x, target=1).shape == (0, 3)
-    if name == "IntegratedGradients":
-        with pytest.raises(IndexError):
-            captum.IntegratedGradients(model).attribute(x, target=1)
+    with pytest.raises(IndexError):
+        getattr(captum, name)(model).attribute(x, target=1)
+
+
+def test_several_scores_without_a_target_change_the_shape_in_captum_and_are_an_error_here():
+    model, x = nn.Linear(3, 2), torch.ones(4, 3)
+    assert captum.FeatureAblation(model).attribute(x).shape == (8, 3)
+    with pytest.raises(InputError, match="one score for each example"):
+        attr.FeatureAblation(model).attribute(x)
+
+
+def test_training_mode_is_silent_in_captum_and_warned_of_here(recwarn):
+    model, x = nn.Sequential(nn.Linear(3, 2), nn.Dropout()), torch.ones(4, 3)
+    captum.FeatureAblation(model).attribute(x, target=0)
+    assert not [w for w in recwarn if "training" in str(w.message)]
+    with pytest.warns(AscribeWarning, match="training mode"):
+        attr.FeatureAblation(model).attribute(x, target=0)

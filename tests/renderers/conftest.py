@@ -33,7 +33,9 @@ def explanation():
             "labels": ["pug", "tiger cat", "boxer"][:targets],
             "scores": torch.arange(targets * batch).reshape(targets, batch) / 8,
         }
-        return SimpleNamespace(**(given | changes))
+        made = SimpleNamespace(**(given | changes))
+        made.label = lambda target, example: made.labels[target]
+        return made
 
     return make
 

@@ -25,7 +25,11 @@ def test_a_row_holds_an_example_and_a_column_a_target(explanation, drawn):
         for target, ax in enumerate(others):
             values = made.values[target, example].double().sum(dim=0).numpy()
             np.testing.assert_allclose(drawn(ax)[0], normalise(values), rtol=1e-12)
-    assert [ax.get_title() for ax in rows[1]] == ["original", "pug  0.125", "tiger cat  0.5"]
+    assert [ax.get_title() for ax in rows[1]] == [
+        "original",
+        "pug, score 0.125",
+        "tiger cat, score 0.5",
+    ]
     tops = [ax.get_position().y1 for ax in rows[0]]
     assert tops == pytest.approx([tops[0]] * 3)
     assert rows[0][0].get_position().x0 < rows[0][1].get_position().x0
@@ -144,7 +148,7 @@ def test_ax_takes_a_single_map(explanation):
     figure = Figure()
     ax = figure.subplots()
     assert HeatMap().render(explanation(targets=1, batch=1), ax=ax) is figure
-    assert ax.get_title() == "pug  0"
+    assert ax.get_title() == "pug, score 0"
     assert len(ax.images) == 1
     with pytest.raises(InputError, match="ax must take one map, but the explanation has 6"):
         HeatMap().render(explanation(), ax=ax)
@@ -157,9 +161,9 @@ def test_long_labels_are_wrapped(explanation):
     assert max(map(len, axes[1].get_title().splitlines())) <= 32
 
     made = explanation(targets=1, batch=1, features=(3, 12, 2), labels=["hippopotamus amphibius"])
-    assert HeatMap().render(made).axes[1].get_title() == "hippopotamus\namphibius  0"
+    assert HeatMap().render(made).axes[1].get_title() == "hippopotamus\namphibius,\nscore 0"
     made = explanation(targets=1, batch=1, features=(3, 12, 2), labels=["hippopotamuses/rhinos"])
-    assert HeatMap().render(made).axes[1].get_title() == "hippopotamuses/rhinos\n0"
+    assert HeatMap().render(made).axes[1].get_title() == "hippopotamuses/rhinos,\nscore 0"
 
 
 def test_an_explanation_of_nothing_is_refused(explanation):

@@ -2,53 +2,10 @@
 
 from __future__ import annotations
 
-import random
-
-import numpy as np
 import torch
 from torch import nn
 
-from ascribe.attr import FeatureAblation, IntegratedGradients, Saliency
-
-
-class DrawsFromTorch(Saliency):
-    """Draws from the global random state of torch."""
-
-    def attribute(self, inputs, target=None):
-        torch.rand(())
-        return super().attribute(inputs, target)
-
-
-class DrawsFromNumpy(Saliency):
-    """Draws from the global random state of numpy."""
-
-    def attribute(self, inputs, target=None):
-        np.random.rand()
-        return super().attribute(inputs, target)
-
-
-class DrawsFromPython(Saliency):
-    """Draws from the global random state of Python."""
-
-    def attribute(self, inputs, target=None):
-        random.random()
-        return super().attribute(inputs, target)
-
-
-class SeedsTorch(Saliency):
-    """Seeds the global generator, so that every caller's numbers repeat."""
-
-    def attribute(self, inputs, target=None):
-        torch.manual_seed(0)
-        return super().attribute(inputs, target)
-
-
-class LeavesGradientsOff(Saliency):
-    """Turns autograd off for the rest of the program."""
-
-    def attribute(self, inputs, target=None):
-        torch.set_grad_enabled(False)
-        return super().attribute(inputs, target)
+from ascribe.attr import FeatureAblation, Saliency
 
 
 class OfModules(Saliency):
@@ -286,42 +243,11 @@ class HooksAnswer(OfModules):
         return tuple(f / 2 for f in found) if isinstance(found, tuple) else found / 2
 
 
-class RemembersAcrossCalls(IntegratedGradients):
-    """Gathers in an attribute that no second call of the same instance clears."""
-
-    total = 0.0
-
-    def attribute(self, inputs, baselines=None, target=None):
-        found = super().attribute(inputs, baselines, target)
-        if isinstance(found, tuple):
-            return found
-        self.total = found + self.total if getattr(self.total, "shape", None) == found.shape else found
-        return self.total
-
-
-class CachesOnInstance(IntegratedGradients):
-    """Gives the old answer to new inputs of the old shape."""
-
-    def attribute(self, inputs, baselines=None, target=None):
-        if isinstance(inputs, tuple):
-            return super().attribute(inputs, baselines, target)
-        cache = self.__dict__.setdefault("cache", {})
-        key = (tuple(inputs.shape), inputs.dtype, str(target))
-        if key not in cache:
-            cache[key] = super().attribute(inputs, baselines, target)
-        return cache[key]
-
-
 TRACE, EXCEPTION = "leaves_no_trace", "leaves_no_trace_after_an_exception"
 THREAD = "beside_another_thread"
 
 #: The mutant, its parameters, the property that must catch it and what the message must tell.
 MUTANTS = [
-    (DrawsFromTorch, {}, TRACE, "torch's random state"),
-    (DrawsFromNumpy, {}, TRACE, "numpy's random state"),
-    (DrawsFromPython, {}, TRACE, "Python's random state"),
-    (SeedsTorch, {}, TRACE, "torch's random state"),
-    (LeavesGradientsOff, {}, TRACE, "autograd"),
     (LeavesHook, {}, TRACE, "attribute _forward_hooks of module ''"),
     (LeavesInnerHook, {}, TRACE, "attribute _backward_hooks of module '"),
     (LeavesHookAfterException, {}, EXCEPTION, "attribute _forward_hooks of module ''"),
@@ -346,6 +272,4 @@ MUTANTS = [
     (TogglesParameters, {}, THREAD, "another thread felt it"),
     (TogglesMode, {}, THREAD, "another thread felt it"),
     (HooksAnswer, {}, THREAD, "another thread felt it"),
-    (RemembersAcrossCalls, {}, "calls_are_independent", "in a second call"),
-    (CachesOnInstance, {}, "calls_are_independent", "in a second call"),
 ]

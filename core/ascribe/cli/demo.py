@@ -8,12 +8,16 @@ from typing import Any
 
 import click
 
-from ascribe.errors import InputError
+from ascribe.cli.explain import PICTURES, check_writable, write_drawing
 from ascribe.explanation import Explanation
 from ascribe.explanation import explain as explain_inputs
 
 #: Grey windows of an eighth of the picture's side, in steps small enough for a smooth map.
-WINDOWS = {"sliding_window_shapes": (3, 16, 16), "strides": (3, 4, 4), "baselines": 0.5}
+WINDOWS: dict[str, Any] = {
+    "sliding_window_shapes": (3, 16, 16),
+    "strides": (3, 4, 4),
+    "baselines": 0.5,
+}
 
 
 @click.command()
@@ -30,16 +34,15 @@ def demo(output: Path) -> None:
     """Explain why the embedded classifier sees a dog and a cat in a drawn scene."""
     from ascribe import models, scenes  # late: they read weights and pictures
 
-    if not output.absolute().parent.is_dir():
-        raise InputError(f"there is no folder {output.parent} to write {output.name} to")
+    check_writable(output, PICTURES)
     scene = scenes.sample_scene("dog_and_cat")
     classifier = models.load_classifier()
     inputs = classifier.read(scene.image)
     animals = ["dog", "cat"]
     targets = [classifier.target(animal) for animal in animals]
-    explanation = explain_inputs(classifier.model, inputs, "occlusion", targets, **WINDOWS)
+    explanation = explain_inputs(classifier.model, inputs, "occlusion", targets, WINDOWS)
     explanation = dataclasses.replace(explanation, labels=animals)
-    explanation.figure("heat_map", show_colorbar=True).savefig(output, dpi=150, bbox_inches="tight")
+    write_drawing(explanation.figure("heat_map", show_colorbar=True), output)
     probabilities = classifier.predict(inputs)[0]
     for row, animal in enumerate(animals):
         share = share_inside(explanation, row, scene.masks[animal])

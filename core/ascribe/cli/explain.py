@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import inspect
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ from ascribe import registry
 from ascribe.errors import InputError
 from ascribe.explanation import Explanation, check_parameters, own_parameters
 from ascribe.explanation import explain as explain_inputs
+
+#: What a figure can be written as.
+PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
 
 
 @click.command()
@@ -96,28 +101,34 @@ def explain(
     from ascribe import models  # late: it brings Pillow, which other commands do without
 
     cls, parameters = registry.attributions.get(method), parse_settings(settings)
-    check_parameters(cls, parameters)  # before a model is loaded for nothing
-    drawing = registry.renderers.get(renderer)()
-    for path in filter(None, (output, save)):
-        _check_writable(path)
+    drawing, style = registry.renderers.get(renderer)(), parse_settings(options)
+    # All that can be refused is refused before the work is done.
+    check_parameters(cls, parameters)
+    check_switches(own_parameters(cls), parameters)
+    drawing.check(**style)
+    check_writable(output, [*PICTURES, ".html"])
+    check_writable(save)
+    if save is not None and output is not None and save.absolute() == output.absolute():
+        raise InputError(f"picture and numbers cannot both be written to {save}")
     picture = models.load_picture(image)
     classifier = models.load_classifier(model, weights)
     chosen = [classifier.target(text) for text in targets] or None
     inputs = classifier.read(picture)
     if "show_progress" in own_parameters(cls):
         parameters.setdefault("show_progress", sys.stderr.isatty())
-    explanation = explain_inputs(classifier.model, inputs, cls, chosen, **parameters)
+    probabilities = classifier.predict(inputs)
+    explanation = explain_inputs(classifier.model, inputs, cls, chosen, parameters)
     explanation = dataclasses.replace(
         explanation,
         labels=[classifier.name(target) for target in explanation.targets],
         original=classifier.as_seen(inputs),
     )
-    drawn = drawing.render(explanation, **parse_settings(options))
+    drawn = drawing.render(explanation, **style)
     output = output or Path(f"{image.stem}_{method}.{'html' if isinstance(drawn, str) else 'png'}")
     write_drawing(drawn, output)
     if save is not None:
         explanation.save(save)
-    for line in _summary(explanation, classifier.predict(inputs)[0].tolist()):
+    for line in _summary(explanation, probabilities[0].tolist()):
         click.echo(line)
     click.echo(f"wrote {' and '.join(map(str, filter(None, (output, save))))}")
 
@@ -138,10 +149,26 @@ def write_drawing(drawing: Any, path: Path) -> None:
     if isinstance(drawing, str):
         path.write_text(drawing, encoding="utf-8")
         return
-    formats = drawing.canvas.get_supported_filetypes()
-    if path.suffix.lstrip(".") not in formats:
-        raise InputError(f"{path} must end in one of {', '.join('.' + kind for kind in formats)}")
     drawing.savefig(path, bbox_inches="tight", dpi=150)
+
+
+def check_writable(path: Path | None, endings: Sequence[str] = ()) -> None:
+    """Refuse a path to which no file, or none of that ending, can be written."""
+    if path is None:
+        return
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"there is no folder {path.parent} to write {path.name} to")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, not a file to write")
+    if endings and path.suffix.lower() not in endings:
+        raise InputError(f"{path} must end in one of {', '.join(endings)}")
+
+
+def check_switches(known: Mapping[str, inspect.Parameter], given: Mapping[str, Any]) -> None:
+    """Refuse what is neither true nor false for a parameter that is one of the two."""
+    for name, value in given.items():
+        if isinstance(known[name].default, bool) and not isinstance(value, bool):
+            raise InputError(f"{name} must be true or false, but is {value!r}")
 
 
 def _value(text: str) -> Any:
@@ -152,13 +179,6 @@ def _value(text: str) -> Any:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
-
-
-def _check_writable(path: Path) -> None:
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"there is no folder {path.parent} to write {path.name} to")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder, not a file to write")
 
 
 def _summary(explanation: Explanation, probabilities: list[float]) -> list[str]:

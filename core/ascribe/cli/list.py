@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ascribe import registry
+from ascribe.errors import UnknownPluginError
 from ascribe.explanation import own_parameters
 from ascribe.registry import Listing, Registry
 
@@ -54,18 +55,12 @@ def first_line(thing: Any) -> str:
 
 
 def _one(name: str) -> dict[str, Any]:
-    # Where neither kind has the name, the message is that of the algorithms.
-    is_renderer = name in registry.renderers.names() and name not in registry.attributions.names()
-    if is_renderer:
-        renderer = registry.renderers.get(name)
-        plugin = registry.renderers.plugin_of(renderer)
-        parameters = {
-            key: parameter
-            for key, parameter in inspect.signature(renderer.render).parameters.items()
-            if key not in ("self", "attribution", "original")
-        }
-        described: Any = renderer
-    else:
+    described: Any
+    try:
+        described = registry.renderers.get(name)
+        plugin = registry.renderers.plugin_of(described)
+        parameters = described().options()
+    except UnknownPluginError:  # where neither kind has it, the message is that of algorithms
         described = registry.attributions.get(name)
         plugin = registry.attributions.plugin_of(described)
         parameters = own_parameters(described)

@@ -29,6 +29,10 @@ def new_plugin(name: str, folder: Path) -> None:
     plugin = snake_case(re.sub(r"[\s-]+", "_", name.strip()))
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", plugin):
         raise InputError(f"a plugin's name must be words of letters and digits, but is {name!r}")
+    if snake_case(_class_name(plugin)) != plugin or plugin in ("attributions", "renderers"):
+        raise InputError(
+            f"a plugin cannot be called {plugin!r}: choose words of two letters or more"
+        )
     if plugin in registry.attributions.names():
         raise InputError(f"there is an algorithm {plugin!r} already; choose another name")
     words = {"plugin": plugin, "package": f"ascribe_{plugin}", "Class": _class_name(plugin)}
