@@ -13,7 +13,8 @@ from torch.overrides import TorchFunctionMode
 from ascribe import batching
 from ascribe.batching import Chunk
 from ascribe.errors import AscribeWarning, InputError
-from ascribe.forward import Forward, Vary, at_least_single, check_count
+from ascribe.evaluations import Vary, at_least_single
+from ascribe.forward import Forward, check_count
 
 
 class DetachedParameters(TorchFunctionMode):

@@ -3,8 +3,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from ascribe import batching
-from ascribe import forward as forward_module
+from ascribe import batching, evaluations
 from ascribe.errors import AscribeWarning, InputError
 from ascribe.forward import Forward
 from ascribe.gradient import gradients, sum_of_gradients
@@ -112,8 +111,8 @@ def test_weighted_sums_do_not_depend_on_how_work_is_cut(rows):
 @pytest.mark.parametrize("budget", [1, 2**30])
 def test_a_mean_over_the_batch_is_differentiated_batch_by_batch(monkeypatch, rows, budget):
     monkeypatch.setattr(batching, "CPU_BUDGET", budget)
-    monkeypatch.setattr(forward_module, "SMALL_BYTES", 0 if budget == 1 else 2**18)
-    monkeypatch.setattr(forward_module, "FEW_ROWS", 0 if budget == 1 else 8)
+    monkeypatch.setattr(evaluations, "SMALL_BYTES", 0 if budget == 1 else 2**18)
+    monkeypatch.setattr(evaluations, "FEW_ROWS", 0 if budget == 1 else 8)
     x = torch.randn(3, 2, dtype=torch.float64)
     with Forward(lambda x: (x**2).mean(), Inputs.of(x)) as forward:
         (total,) = sum_of_gradients(
@@ -181,7 +180,7 @@ def test_a_model_may_take_gradients_of_its_parameters():
 @pytest.mark.parametrize("budget", [1, 200, 2**30])
 def test_a_batch_that_is_too_large_is_cut(monkeypatch, budget):
     monkeypatch.setattr(batching, "CPU_BUDGET", budget)
-    monkeypatch.setattr(forward_module, "SMALL_BYTES", 0)
+    monkeypatch.setattr(evaluations, "SMALL_BYTES", 0)
     sizes, x = [], torch.randn(20, 3, dtype=torch.float64)
 
     def model(x):

@@ -2,55 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
-import random
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import hypothesis
-import numpy as np
 import torch
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import Tensor
 
 from ascribe.attribution import GradientAttribution, PerturbationAttribution
 from ascribe.errors import AscribeError
 from ascribe.targets import Targets
 from ascribe.testing import zoo
 from ascribe.testing.properties import prop
+from ascribe.testing.sound import sound, tolerance
 from ascribe.testing.subject import (
     Case,
     PropertyFailure,
-    Refusal,
     Subject,
-    as_tuple,
     cases,
     compare,
 )
 from ascribe.testing.tolerances import rounding
-
-
-def _tolerance(case: Case, *results: Any) -> float:
-    scale = sum(
-        float(t.detach().double().abs().nan_to_num().sum()) for r in results for t in as_tuple(r)
-    )
-    return rounding(1 + scale, case.depth, case.dtype)
-
-
-def _sound(
-    subject: Subject,
-    draw: st.DataObject,
-    families: Iterable[str] | None = None,
-    batches: tuple[int, int] = (1, 3),
-) -> Case:
-    """Draw a case that the method does not refuse: `runs_on_every_model` alone counts refusals."""
-    case = draw.draw(cases(subject, families, batches))
-    try:
-        subject.attribute(case.model(), case.inputs(), target=0)
-    except Exception as error:
-        raise Refusal(str(error)) from error
-    return case
 
 
 def _target(draw: st.DataObject, case: Case) -> int:
@@ -80,7 +53,7 @@ def runs_on_every_model(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract")
 def shape_and_dtype(subject: Subject, draw: st.DataObject) -> None:
     """A result has the shape, dtype and device of what it attributes to, and no graph."""
-    case = _sound(subject, draw)
+    case = sound(subject, draw)
     dtype = draw.draw(st.sampled_from([torch.float64, torch.float32]), label="dtype")
     case = Case(case.family, case.layout, case.batch, dtype)
     inputs = case.inputs()
@@ -99,7 +72,7 @@ def shape_and_dtype(subject: Subject, draw: st.DataObject) -> None:
 def half_precision(subject: Subject, draw: st.DataObject) -> None:
     """Half-precision inputs give results in half precision, near those in single precision."""
     dtype = draw.draw(st.sampled_from([torch.bfloat16, torch.float16]), label="dtype")
-    case = _sound(subject, draw, ("linear",))
+    case = sound(subject, draw, ("linear",))
     inputs = case.inputs().to(dtype)
     target = _target(draw, case)
     found = subject.attribute(case.model().to(dtype), inputs, target=target)
@@ -114,7 +87,7 @@ def half_precision(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract")
 def form_of_inputs(subject: Subject, draw: st.DataObject) -> None:
     """A tuple of inputs gives a tuple of results, each of its input's shape."""
-    case = _sound(subject, draw, zoo.VECTOR)
+    case = sound(subject, draw, zoo.VECTOR)
     inputs, scale = (case.inputs(), case.inputs(1)), case.inputs(2)[:, 0]
     found = subject.attribute(
         zoo.of_two_inputs(case.model()), inputs, target=0, additional_forward_args=(scale,)
@@ -128,97 +101,29 @@ def form_of_inputs(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract")
 def order_of_inputs(subject: Subject, draw: st.DataObject) -> None:
     """Each of several inputs gets its own attribution: exchanging inputs exchanges results."""
-    case = _sound(subject, draw, zoo.VECTOR)
+    case = sound(subject, draw, zoo.VECTOR)
     model, first, second = case.model(), case.inputs(), case.inputs(1)
     there = zoo.composed(lambda a, b: model(a + 2 * b), model)
     back = zoo.composed(lambda b, a: model(a + 2 * b), model)
     one = subject.attribute(there, (first, second), target=0)
     other = subject.attribute(back, (second, first), target=0)
-    compare(one, other[::-1], _tolerance(case, one), "after an exchange of inputs", case)
-
-
-def _snapshot(model: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
-    """Return all that a call must leave alone, in a form that can be compared."""
-    state: dict[str, Any] = {"torch's random state": torch.get_rng_state().numpy().tobytes()}
-    state["Python's random state"] = random.getstate()
-    state["numpy's random state"] = str(np.random.get_state())
-    for index, tensor in enumerate(inputs):
-        state[f"input {index}"] = tensor.detach().numpy().tobytes()
-        state[f"input {index}'s requires_grad"] = tensor.requires_grad
-        state[f"input {index}'s grad"] = tensor.grad
-        state[f"input {index}'s version"] = tensor._version
-    for name, tensor in model.state_dict().items():
-        state[f"the model's {name}"] = tensor.detach().numpy().tobytes()
-    for name, parameter in model.named_parameters():
-        state[f"{name}'s grad"] = parameter.grad
-        state[f"{name}'s requires_grad"] = parameter.requires_grad
-    for name, module in model.named_modules():
-        for key, value in vars(module).items():
-            state[f"attribute {key} of module {name!r}"] = (
-                list(value)
-                if isinstance(value, dict)
-                else value
-                if key == "training"
-                else id(value)
-            )
-    return state
-
-
-def _require_untouched(before: dict[str, Any], after: dict[str, Any], when: str) -> None:
-    changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-    if changed:
-        raise PropertyFailure(f"{when}, this was changed: {', '.join(changed)}")
-
-
-@prop("contract")
-def leaves_no_trace(subject: Subject, draw: st.DataObject) -> None:
-    """A call leaves inputs, model, gradients, hooks, flags and random states as they were."""
-    case = _sound(subject, draw)
-    model, inputs = case.model(), case.inputs()
-    before = _snapshot(model, (inputs,))
-    subject.attribute(model, inputs, target=_target(draw, case))
-    _require_untouched(before, _snapshot(model, (inputs,)), f"after a call on {case}")
-
-
-class Bang(Exception):  # noqa: N818 - what a model raises, not what we do
-    """What a model raises in the middle of an attribution."""
-
-
-@prop("contract")
-def leaves_no_trace_after_an_exception(subject: Subject, draw: st.DataObject) -> None:
-    """Nor does a call in which the model raises, or the user interrupts, at any evaluation."""
-    case = _sound(subject, draw, ("relu", "convolutional"))
-    kind = draw.draw(st.sampled_from([Bang, KeyboardInterrupt]), label="exception")
-    last = draw.draw(st.integers(1, 3), label="raised at evaluation")
-    model, inputs, seen = case.model(), case.inputs(), [0]
-
-    def count(*_: Any) -> None:
-        seen[0] += 1
-        if seen[0] == last:
-            raise kind
-
-    model.register_forward_pre_hook(count)
-    before = _snapshot(model, (inputs,))
-    with contextlib.suppress(Bang, KeyboardInterrupt):
-        subject.attribute(model, inputs, target=0)
-    after = _snapshot(model, (inputs,))
-    _require_untouched(before, after, f"after a {kind.__name__} at evaluation {last} on {case}")
+    compare(one, other[::-1], tolerance(case, one), "after an exchange of inputs", case)
 
 
 @prop("contract")
 def examples_are_independent(subject: Subject, draw: st.DataObject) -> None:
     """One example's result does not depend on the others in its batch, nor on their order."""
-    case = _sound(subject, draw, batches=(2, 3))
+    case = sound(subject, draw, batches=(2, 3))
     model, inputs, target = case.model(), case.inputs(), _target(draw, case)
     baseline = case.inputs(1)
     whole = subject.attribute(model, inputs, target=target, baselines=baseline)
     for row in range(case.batch):
         part = slice(row, row + 1)
         alone = subject.attribute(model, inputs[part], target=target, baselines=baseline[part])
-        compare(whole[part], alone, _tolerance(case, whole), "beside other examples", case)
+        compare(whole[part], alone, tolerance(case, whole), "beside other examples", case)
     order = torch.tensor(draw.draw(st.permutations(range(case.batch)), label="order"))
     moved = subject.attribute(model, inputs[order], target=target, baselines=baseline[order])
-    compare(moved, whole[order], _tolerance(case, whole), "in another order", case)
+    compare(moved, whole[order], tolerance(case, whole), "in another order", case)
 
 
 CUTS = ("perturbations_per_eval", "internal_batch_size")
@@ -227,7 +132,7 @@ CUTS = ("perturbations_per_eval", "internal_batch_size")
 @prop("contract", _knows(*CUTS))
 def how_work_is_cut(subject: Subject, draw: st.DataObject) -> None:
     """However the work is cut into evaluations, the numbers are the same."""
-    case = _sound(subject, draw)
+    case = sound(subject, draw)
     model, inputs, target = case.model(), case.inputs(), _target(draw, case)
     scale = case.inputs(2).flatten(1)[:, 0]
     for name in CUTS:
@@ -244,14 +149,14 @@ def how_work_is_cut(subject: Subject, draw: st.DataObject) -> None:
             ]
             for other in results[1:]:
                 compare(
-                    other, results[0], _tolerance(case, results[0]), f"with another {name}", case
+                    other, results[0], tolerance(case, results[0]), f"with another {name}", case
                 )
 
 
 @prop("contract")
 def same_seed_same_numbers(subject: Subject, draw: st.DataObject) -> None:
     """Two calls in the same random state, with the same seed, give the same numbers."""
-    case = _sound(subject, draw)
+    case = sound(subject, draw)
     model, inputs = case.model(), case.inputs()
     with torch.random.fork_rng(devices=[]):
         results = []
@@ -264,7 +169,7 @@ def same_seed_same_numbers(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract")
 def targets_of_each_form(subject: Subject, draw: st.DataObject) -> None:
     """A target for each example, in a list or a tensor, equals calls with a lone target."""
-    case = _sound(subject, draw)
+    case = sound(subject, draw)
     model, inputs = case.model(), case.inputs()
     chosen = [_target(draw, case) for _ in range(case.batch)]
     alone = [
@@ -273,7 +178,7 @@ def targets_of_each_form(subject: Subject, draw: st.DataObject) -> None:
     expected = torch.stack([alone[target][row] for row, target in enumerate(chosen)])
     for form in (chosen, torch.tensor(chosen)):
         found = subject.attribute(model, inputs, target=form)
-        compare(found, expected, _tolerance(case, expected), f"with target={form}", case)
+        compare(found, expected, tolerance(case, expected), f"with target={form}", case)
 
 
 def _takes_several(subject: Subject) -> bool:
@@ -283,35 +188,35 @@ def _takes_several(subject: Subject) -> bool:
 @prop("contract", _takes_several)
 def several_targets_at_once(subject: Subject, draw: st.DataObject) -> None:
     """Several targets in one pass equal a call for each."""
-    case = _sound(subject, draw)
+    case = sound(subject, draw)
     model, inputs = case.model(), case.inputs()
     chosen = [_target(draw, case) for _ in range(draw.draw(st.integers(1, 3), label="targets"))]
     together = subject.attribute(model, inputs, target=Targets(chosen))
     alone = torch.stack([subject.attribute(model, inputs, target=target) for target in chosen])
-    compare(together, alone, _tolerance(case, alone), "in one pass", case)
+    compare(together, alone, tolerance(case, alone), "in one pass", case)
 
 
 @prop("contract", _knows("baselines"))
 def baselines_of_each_form(subject: Subject, draw: st.DataObject) -> None:
     """A baseline as a number, of batch one or of the whole batch means the same."""
-    case = _sound(subject, draw)
+    case = sound(subject, draw)
     model, inputs, target = case.model(), case.inputs(), _target(draw, case)
     number = draw.draw(st.sampled_from([0.5, -1, 0]), label="baseline")
     full = torch.full_like(inputs, number)
     expected = subject.attribute(model, inputs, target=target, baselines=full)
     for form in (number, full[:1]):
         found = subject.attribute(model, inputs, target=target, baselines=form)
-        compare(found, expected, _tolerance(case, expected), "with another form of baseline", case)
+        compare(found, expected, tolerance(case, expected), "with another form of baseline", case)
     varied = case.inputs(1)
     one = subject.attribute(model, inputs, target=target, baselines=varied[:1])
     many = subject.attribute(model, inputs, target=target, baselines=varied[:1].expand_as(inputs))
-    compare(one, many, _tolerance(case, many), "with a baseline of batch one", case)
+    compare(one, many, tolerance(case, many), "with a baseline of batch one", case)
 
 
 @prop("contract")
 def empty_batch(subject: Subject, draw: st.DataObject) -> None:
     """A batch of none gives a result of none."""
-    case = _sound(subject, draw, ("linear", "relu"))
+    case = sound(subject, draw, ("linear", "relu"))
     inputs = case.inputs()[:0]
     found = subject.attribute(case.model(), inputs, target=0)
     if found.shape != inputs.shape:
@@ -321,7 +226,7 @@ def empty_batch(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract")
 def memory_layout(subject: Subject, draw: st.DataObject) -> None:
     """Inputs that are not contiguous, or expanded, give the numbers of a plain copy."""
-    case = _sound(subject, draw)
+    case = sound(subject, draw)
     model, plain = case.model(), case.inputs()
     padded = torch.stack([plain, plain + 1], dim=-1)[..., 0]
     expanded = plain[:1].expand_as(plain)
@@ -329,13 +234,13 @@ def memory_layout(subject: Subject, draw: st.DataObject) -> None:
         copied = strided.clone(memory_format=torch.contiguous_format)
         expected = subject.attribute(model, copied, target=0)
         found = subject.attribute(model, strided, target=0)
-        compare(found, expected, _tolerance(case, expected), "laid out otherwise", case)
+        compare(found, expected, tolerance(case, expected), "laid out otherwise", case)
 
 
 @prop("contract", lambda subject: _perturbs(subject) and subject.takes("baselines"))
 def a_nan_does_not_spread(subject: Subject, draw: st.DataObject) -> None:
     """A NaN in one element of a baseline reaches no element that is replaced apart from it."""
-    case = _sound(subject, draw, ("linear",))
+    case = sound(subject, draw, ("linear",))
     # Only what no replacement can share with the last element: all but a window's reach.
     apart = case.layout.features[0] - max(subject.window or (1,))
     hypothesis.assume(apart > 0)
@@ -345,14 +250,14 @@ def a_nan_does_not_spread(subject: Subject, draw: st.DataObject) -> None:
     found, expected = (
         subject.attribute(case.model(), inputs, target=0, baselines=b) for b in (baseline, clean)
     )
-    limit = _tolerance(case, expected)
+    limit = tolerance(case, expected)
     compare(found[:, :apart], expected[:, :apart], limit, "with a NaN elsewhere", case)
 
 
 @prop("contract")
 def bad_arguments_are_refused(subject: Subject, draw: st.DataObject) -> None:
     """A target out of range, or a baseline or mask that does not fit, raises an error."""
-    case = _sound(subject, draw, ("linear", "relu"), batches=(2, 3))
+    case = sound(subject, draw, ("linear", "relu"), batches=(2, 3))
     model, inputs = case.model(), case.inputs()
     bad: list[dict[str, Any]] = [
         {"target": case.layout.classes},
@@ -375,45 +280,3 @@ def bad_arguments_are_refused(subject: Subject, draw: st.DataObject) -> None:
         except Exception as error:
             raise PropertyFailure(f"{arguments} raised {error!r}, no error of ours") from error
         raise PropertyFailure(f"{arguments} was taken without an error, on {case}")
-
-
-@prop("contract")
-def where_gradients_are_off(subject: Subject, draw: st.DataObject) -> None:
-    """Under ``no_grad`` and ``inference_mode`` a call gives the same numbers."""
-    case = _sound(subject, draw)
-    model, inputs = case.model(), case.inputs()
-    expected = subject.attribute(model, inputs, target=0)
-    for mode in (torch.no_grad, torch.inference_mode):
-        with mode():
-            found = subject.attribute(model, case.inputs(), target=0)
-        compare(found, expected, _tolerance(case, expected), f"under {mode.__name__}", case)
-
-
-@prop("contract")
-def beside_another_thread(subject: Subject, draw: st.DataObject) -> None:
-    """While another thread runs the same model, both get the numbers that they get alone."""
-    case = _sound(subject, draw, ("relu", "relu in place"))
-    model, inputs, stop, wrong = case.model(), case.inputs(), threading.Event(), list[str]()
-    expected, answer = subject.attribute(model, inputs, target=0), model(inputs.clone()).detach()
-
-    def run() -> None:
-        while not stop.is_set() and not wrong:
-            try:
-                with torch.enable_grad():
-                    given = model(inputs.clone())
-                if not torch.equal(given.detach(), answer) or not given.requires_grad:
-                    wrong.append("its answer changed")
-            except Exception as error:
-                wrong.append(repr(error))
-
-    other = threading.Thread(target=run)
-    other.start()
-    try:
-        found = [subject.attribute(model, inputs, target=0) for _ in range(5)]
-    finally:
-        stop.set()
-        other.join()
-    if wrong:
-        raise PropertyFailure(f"another thread felt it: {wrong[0]}, on {case}")
-    for one in found:
-        compare(one, expected, _tolerance(case, expected), "beside another thread", case)

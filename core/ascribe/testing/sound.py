@@ -1,0 +1,33 @@
+"""Cases that a method does not refuse, and how near two of its results must be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ascribe.testing.subject import Case, Refusal, Subject, as_tuple, cases
+from ascribe.testing.tolerances import rounding
+
+
+def tolerance(case: Case, *results: Any) -> float:
+    scale = sum(
+        float(t.detach().double().abs().nan_to_num().sum()) for r in results for t in as_tuple(r)
+    )
+    return rounding(1 + scale, case.depth, case.dtype)
+
+
+def sound(
+    subject: Subject,
+    draw: st.DataObject,
+    families: Iterable[str] | None = None,
+    batches: tuple[int, int] = (1, 3),
+) -> Case:
+    """Draw a case that the method does not refuse: `runs_on_every_model` alone counts refusals."""
+    case = draw.draw(cases(subject, families, batches))
+    try:
+        subject.attribute(case.model(), case.inputs(), target=0)
+    except Exception as error:
+        raise Refusal(str(error)) from error
+    return case

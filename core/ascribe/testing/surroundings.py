@@ -1,0 +1,127 @@
+"""What a method does to all around it, and what all around does to a method."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+from typing import Any
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from ascribe.testing.properties import prop
+from ascribe.testing.sound import sound, tolerance
+from ascribe.testing.subject import PropertyFailure, Subject, compare
+
+
+def _snapshot(model: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
+    """Return all that a call must leave alone, in a form that can be compared."""
+    state: dict[str, Any] = {"torch's random state": torch.get_rng_state().numpy().tobytes()}
+    state["Python's random state"] = random.getstate()
+    state["numpy's random state"] = str(np.random.get_state())
+    for index, tensor in enumerate(inputs):
+        state[f"input {index}"] = tensor.detach().numpy().tobytes()
+        state[f"input {index}'s requires_grad"] = tensor.requires_grad
+        state[f"input {index}'s grad"] = tensor.grad
+        state[f"input {index}'s version"] = tensor._version
+    for name, tensor in model.state_dict().items():
+        state[f"the model's {name}"] = tensor.detach().numpy().tobytes()
+    for name, parameter in model.named_parameters():
+        state[f"{name}'s grad"] = parameter.grad
+        state[f"{name}'s requires_grad"] = parameter.requires_grad
+    for name, module in model.named_modules():
+        for key, value in vars(module).items():
+            state[f"attribute {key} of module {name!r}"] = (
+                list(value)
+                if isinstance(value, dict)
+                else value
+                if key == "training"
+                else id(value)
+            )
+    return state
+
+
+def _require_untouched(before: dict[str, Any], after: dict[str, Any], when: str) -> None:
+    changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    if changed:
+        raise PropertyFailure(f"{when}, this was changed: {', '.join(changed)}")
+
+
+@prop("contract")
+def leaves_no_trace(subject: Subject, draw: st.DataObject) -> None:
+    """A call leaves inputs, model, gradients, hooks, flags and random states as they were."""
+    case = sound(subject, draw)
+    model, inputs = case.model(), case.inputs()
+    before = _snapshot(model, (inputs,))
+    subject.attribute(model, inputs, target=0)
+    _require_untouched(before, _snapshot(model, (inputs,)), f"after a call on {case}")
+
+
+class Bang(Exception):  # noqa: N818 - what a model raises, not what we do
+    """What a model raises in the middle of an attribution."""
+
+
+@prop("contract")
+def leaves_no_trace_after_an_exception(subject: Subject, draw: st.DataObject) -> None:
+    """Nor does a call in which the model raises, or the user interrupts, at any evaluation."""
+    case = sound(subject, draw, ("relu", "convolutional"))
+    kind = draw.draw(st.sampled_from([Bang, KeyboardInterrupt]), label="exception")
+    last = draw.draw(st.integers(1, 3), label="raised at evaluation")
+    model, inputs, seen = case.model(), case.inputs(), [0]
+
+    def count(*_: Any) -> None:
+        seen[0] += 1
+        if seen[0] == last:
+            raise kind
+
+    model.register_forward_pre_hook(count)
+    before = _snapshot(model, (inputs,))
+    with contextlib.suppress(Bang, KeyboardInterrupt):
+        subject.attribute(model, inputs, target=0)
+    after = _snapshot(model, (inputs,))
+    _require_untouched(before, after, f"after a {kind.__name__} at evaluation {last} on {case}")
+
+
+@prop("contract")
+def where_gradients_are_off(subject: Subject, draw: st.DataObject) -> None:
+    """Under ``no_grad`` and ``inference_mode`` a call gives the same numbers."""
+    case = sound(subject, draw)
+    model, inputs = case.model(), case.inputs()
+    expected = subject.attribute(model, inputs, target=0)
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            found = subject.attribute(model, case.inputs(), target=0)
+        compare(found, expected, tolerance(case, expected), f"under {mode.__name__}", case)
+
+
+@prop("contract")
+def beside_another_thread(subject: Subject, draw: st.DataObject) -> None:
+    """While another thread runs the same model, both get the numbers that they get alone."""
+    case = sound(subject, draw, ("relu", "relu in place"))
+    model, inputs, stop, wrong = case.model(), case.inputs(), threading.Event(), list[str]()
+    expected, answer = subject.attribute(model, inputs, target=0), model(inputs.clone()).detach()
+
+    def run() -> None:
+        while not stop.is_set() and not wrong:
+            try:
+                with torch.enable_grad():
+                    given = model(inputs.clone())
+                if not torch.equal(given.detach(), answer) or not given.requires_grad:
+                    wrong.append("its answer changed")
+            except Exception as error:
+                wrong.append(repr(error))
+
+    other = threading.Thread(target=run)
+    other.start()
+    try:
+        found = [subject.attribute(model, inputs, target=0) for _ in range(5)]
+    finally:
+        stop.set()
+        other.join()
+    if wrong:
+        raise PropertyFailure(f"another thread felt it: {wrong[0]}, on {case}")
+    for one in found:
+        compare(one, expected, tolerance(case, expected), "beside another thread", case)
