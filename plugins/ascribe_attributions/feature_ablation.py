@@ -22,6 +22,7 @@ class FeatureAblation(PerturbationAttribution):
     def claims(cls, **parameters: Any) -> dict[str, float]:
         claims = ["linearity", "implementation_invariance", "affine_invariance"]
         claims += ["demand_monotonicity", "null_at_the_baseline", "randomisation_sensitivity"]
+        claims.append("groups_on_linear")
         if parameters.get("feature_mask") is None:
             claims += ["sensitivity", "dummy", "symmetry", "linear_difference"]
         return dict.fromkeys(claims, 0.0)

@@ -28,41 +28,8 @@ def _loaded(path, known={}):  # noqa: B006 - each file once
     return known[path]
 
 
-#: What the kit misses so far, by the mutant's name.
-MISSED = {
-    "OtherWayRound": "form_of_inputs gives two inputs of one shape, and an exchange is symmetric",
-    "GroupsIgnored": "no oracle for feature_mask",
-    "DeltaOfWrongSign": "no property of return_convergence_delta",
-    "HalfForSingle": "no property compares float32 with float64",
-    "FirstChannel": "no closed form on pictures",
-    "Transposed": "no closed form on pictures",
-    "NanIsNothing": "a_nan_does_not_spread does not ask for the NaN itself",
-    "SeedsTorch": "leaves_no_trace starts from the seed 0 that the mutant sets",
-    "SeedsNumpy": "leaves_no_trace starts from the seed 0 that Hypothesis sets",
-    "SeedsPython": "leaves_no_trace starts from the seed 0 that Hypothesis sets",
-    "LeavesGradientsOff": "leaves_no_trace does not look at autograd's mode",
-    "ChangesDefaultDtype": "leaves_no_trace does not look at the default dtype",
-    "SilencesWarnings": "leaves_no_trace does not look at the filters of warnings",
-    "StopsTraining": "leaves_no_trace tries models in evaluation mode alone",
-    "ThawsParameters": "leaves_no_trace tries no frozen parameters",
-    "ForgetsGradients": "leaves_no_trace tries no parameters with gradients",
-    "StopsInputRequiringGrad": "leaves_no_trace tries no inputs with requires_grad",
-    "TogglesMode": "beside_another_thread does not look at the training mode",
-    "RemembersAcrossCalls": "every property makes the method anew for each call",
-    "CachesOnInstance": "every property makes the method anew for each call",
-}
-
-#: What it misses, or tells of as flaky, at times.
-BY_CHANCE = dict.fromkeys(
-    ("TogglesParameters", "HooksAnswer"), "beside_another_thread is a race of two threads"
-)
-
-
 def _case(mutant, parameters, name, says):
-    reason = {**MISSED, **BY_CHANCE}.get(mutant.__name__)
-    strict = mutant.__name__ in MISSED
-    marks = [pytest.mark.xfail(strict=strict, reason=reason)] if reason else []
-    return pytest.param(mutant, parameters, name, says, id=f"{mutant.__name__}-{name}", marks=marks)
+    return pytest.param(mutant, parameters, name, says, id=f"{mutant.__name__}-{name}")
 
 
 MUTANTS = [_case(*entry) for entry in _tables("MUTANTS")]

@@ -8,26 +8,19 @@ from typing import Any
 import hypothesis
 import torch
 from hypothesis import strategies as st
-from torch import Tensor
 
 from ascribe.attribution import GradientAttribution, PerturbationAttribution
 from ascribe.errors import AscribeError
 from ascribe.targets import Targets
 from ascribe.testing import zoo
 from ascribe.testing.properties import prop
-from ascribe.testing.sound import sound, tolerance
+from ascribe.testing.sound import any_target, sound, tolerance
 from ascribe.testing.subject import (
-    Case,
     PropertyFailure,
     Subject,
     cases,
     compare,
 )
-from ascribe.testing.tolerances import rounding
-
-
-def _target(draw: st.DataObject, case: Case) -> int:
-    return draw.draw(st.integers(0, case.layout.classes - 1), label="target")
 
 
 def _tries_gradients(subject: Subject) -> bool:
@@ -51,70 +44,10 @@ def runs_on_every_model(subject: Subject, draw: st.DataObject) -> None:
 
 
 @prop("contract")
-def shape_and_dtype(subject: Subject, draw: st.DataObject) -> None:
-    """A result has the shape, dtype and device of what it attributes to, and no graph."""
-    case = sound(subject, draw)
-    dtype = draw.draw(st.sampled_from([torch.float64, torch.float32]), label="dtype")
-    case = Case(case.family, case.layout, case.batch, dtype)
-    inputs = case.inputs()
-    found = subject.attribute(case.model(), inputs, target=_target(draw, case))
-    if not isinstance(found, Tensor):
-        raise PropertyFailure(f"a tensor was given, a {type(found).__name__} came back, on {case}")
-    for what in ("shape", "dtype", "device"):
-        if getattr(found, what) != getattr(inputs, what):
-            got, wanted = getattr(found, what), getattr(inputs, what)
-            raise PropertyFailure(f"{what} is {got}, but the input's is {wanted}, on {case}")
-    if found.requires_grad:
-        raise PropertyFailure(f"the result drags a graph along, on {case}")
-
-
-@prop("contract")
-def half_precision(subject: Subject, draw: st.DataObject) -> None:
-    """Half-precision inputs give results in half precision, near those in single precision."""
-    dtype = draw.draw(st.sampled_from([torch.bfloat16, torch.float16]), label="dtype")
-    case = sound(subject, draw, ("linear",))
-    inputs = case.inputs().to(dtype)
-    target = _target(draw, case)
-    found = subject.attribute(case.model().to(dtype), inputs, target=target)
-    if found.dtype != dtype:
-        raise PropertyFailure(f"{dtype} came back as {found.dtype}, on {case}")
-    exact = subject.attribute(case.model().to(dtype).double(), inputs.double(), target=target)
-    scale = float(exact.abs().sum() + case.model()(inputs.double()).abs().sum())
-    tolerance = rounding(1 + scale, 1, dtype) / 16
-    compare(found, exact, tolerance, f"in {dtype}", case)
-
-
-@prop("contract")
-def form_of_inputs(subject: Subject, draw: st.DataObject) -> None:
-    """A tuple of inputs gives a tuple of results, each of its input's shape."""
-    case = sound(subject, draw, zoo.VECTOR)
-    inputs, scale = (case.inputs(), case.inputs(1)), case.inputs(2)[:, 0]
-    found = subject.attribute(
-        zoo.of_two_inputs(case.model()), inputs, target=0, additional_forward_args=(scale,)
-    )
-    if not isinstance(found, tuple) or len(found) != 2:
-        raise PropertyFailure(f"a tuple of two was given, {type(found).__name__} came, on {case}")
-    if [f.shape for f in found] != [i.shape for i in inputs]:
-        raise PropertyFailure(f"shapes {[tuple(f.shape) for f in found]} came back, on {case}")
-
-
-@prop("contract")
-def order_of_inputs(subject: Subject, draw: st.DataObject) -> None:
-    """Each of several inputs gets its own attribution: exchanging inputs exchanges results."""
-    case = sound(subject, draw, zoo.VECTOR)
-    model, first, second = case.model(), case.inputs(), case.inputs(1)
-    there = zoo.composed(lambda a, b: model(a + 2 * b), model)
-    back = zoo.composed(lambda b, a: model(a + 2 * b), model)
-    one = subject.attribute(there, (first, second), target=0)
-    other = subject.attribute(back, (second, first), target=0)
-    compare(one, other[::-1], tolerance(case, one), "after an exchange of inputs", case)
-
-
-@prop("contract")
 def examples_are_independent(subject: Subject, draw: st.DataObject) -> None:
     """One example's result does not depend on the others in its batch, nor on their order."""
     case = sound(subject, draw, batches=(2, 3))
-    model, inputs, target = case.model(), case.inputs(), _target(draw, case)
+    model, inputs, target = case.model(), case.inputs(), any_target(draw, case)
     baseline = case.inputs(1)
     whole = subject.attribute(model, inputs, target=target, baselines=baseline)
     for row in range(case.batch):
@@ -133,7 +66,7 @@ CUTS = ("perturbations_per_eval", "internal_batch_size")
 def how_work_is_cut(subject: Subject, draw: st.DataObject) -> None:
     """However the work is cut into evaluations, the numbers are the same."""
     case = sound(subject, draw)
-    model, inputs, target = case.model(), case.inputs(), _target(draw, case)
+    model, inputs, target = case.model(), case.inputs(), any_target(draw, case)
     scale = case.inputs(2).flatten(1)[:, 0]
     for name in CUTS:
         if subject.takes(name):
@@ -167,11 +100,37 @@ def same_seed_same_numbers(subject: Subject, draw: st.DataObject) -> None:
 
 
 @prop("contract")
+def calls_are_independent(subject: Subject, draw: st.DataObject) -> None:
+    """A method that is made once gives in every call what one made anew gives."""
+    case = sound(subject, draw)
+    model, inputs = case.model(), case.inputs()
+    method = subject.make(model)
+
+    def check(when: str) -> None:
+        results = []
+        for one in (method, subject.make(model)):
+            torch.manual_seed(case.layout.seed)
+            results.append(subject.call(one, inputs, target=0))
+        compare(results[0], results[1], tolerance(case, results[1]), when, case)
+
+    check("in a first call")
+    check("in a second call")
+    inputs.copy_(case.inputs(1))
+    check("in a call after the inputs changed in place")
+    inputs = case.inputs(2)
+    check("in a call with other inputs")
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1.5)
+    check("in a call after the weights changed")
+
+
+@prop("contract")
 def targets_of_each_form(subject: Subject, draw: st.DataObject) -> None:
     """A target for each example, in a list or a tensor, equals calls with a lone target."""
     case = sound(subject, draw)
     model, inputs = case.model(), case.inputs()
-    chosen = [_target(draw, case) for _ in range(case.batch)]
+    chosen = [any_target(draw, case) for _ in range(case.batch)]
     alone = [
         subject.attribute(model, inputs, target=target) for target in range(case.layout.classes)
     ]
@@ -190,7 +149,7 @@ def several_targets_at_once(subject: Subject, draw: st.DataObject) -> None:
     """Several targets in one pass equal a call for each."""
     case = sound(subject, draw)
     model, inputs = case.model(), case.inputs()
-    chosen = [_target(draw, case) for _ in range(draw.draw(st.integers(1, 3), label="targets"))]
+    chosen = [any_target(draw, case) for _ in range(draw.draw(st.integers(1, 3), label="targets"))]
     together = subject.attribute(model, inputs, target=Targets(chosen))
     alone = torch.stack([subject.attribute(model, inputs, target=target) for target in chosen])
     compare(together, alone, tolerance(case, alone), "in one pass", case)
@@ -200,7 +159,7 @@ def several_targets_at_once(subject: Subject, draw: st.DataObject) -> None:
 def baselines_of_each_form(subject: Subject, draw: st.DataObject) -> None:
     """A baseline as a number, of batch one or of the whole batch means the same."""
     case = sound(subject, draw)
-    model, inputs, target = case.model(), case.inputs(), _target(draw, case)
+    model, inputs, target = case.model(), case.inputs(), any_target(draw, case)
     number = draw.draw(st.sampled_from([0.5, -1, 0]), label="baseline")
     full = torch.full_like(inputs, number)
     expected = subject.attribute(model, inputs, target=target, baselines=full)
@@ -213,33 +172,29 @@ def baselines_of_each_form(subject: Subject, draw: st.DataObject) -> None:
     compare(one, many, tolerance(case, many), "with a baseline of batch one", case)
 
 
-@prop("contract")
-def empty_batch(subject: Subject, draw: st.DataObject) -> None:
-    """A batch of none gives a result of none."""
-    case = sound(subject, draw, ("linear", "relu"))
-    inputs = case.inputs()[:0]
-    found = subject.attribute(case.model(), inputs, target=0)
-    if found.shape != inputs.shape:
-        raise PropertyFailure(f"{tuple(inputs.shape)} gave {tuple(found.shape)}, on {case}")
+def _tells_delta(subject: Subject) -> bool:
+    told = subject.takes("return_convergence_delta")
+    return told and bool(subject.parameters.get("multiply_by_inputs", True))
 
 
-@prop("contract")
-def memory_layout(subject: Subject, draw: st.DataObject) -> None:
-    """Inputs that are not contiguous, or expanded, give the numbers of a plain copy."""
+@prop("contract", _tells_delta)
+def convergence_delta(subject: Subject, draw: st.DataObject) -> None:
+    """The convergence delta is the sum of the attributions less the change of the score."""
     case = sound(subject, draw)
-    model, plain = case.model(), case.inputs()
-    padded = torch.stack([plain, plain + 1], dim=-1)[..., 0]
-    expanded = plain[:1].expand_as(plain)
-    for strided in (padded, expanded):
-        copied = strided.clone(memory_format=torch.contiguous_format)
-        expected = subject.attribute(model, copied, target=0)
-        found = subject.attribute(model, strided, target=0)
-        compare(found, expected, tolerance(case, expected), "laid out otherwise", case)
+    model, x, target = case.model(), case.inputs(), any_target(draw, case)
+    b = case.inputs(1) if subject.takes("baselines") else torch.zeros_like(x)
+    found, delta = subject.attribute(
+        model, x, target=target, baselines=b, return_convergence_delta=True
+    )
+    with torch.no_grad():
+        at_x, at_b = (model(point.clone())[:, target] for point in (x, b))
+    expected = found.flatten(1).sum(1) - (at_x - at_b)
+    compare(delta, expected, tolerance(case, found, at_x, at_b), "convergence delta", case)
 
 
 @prop("contract", lambda subject: _perturbs(subject) and subject.takes("baselines"))
 def a_nan_does_not_spread(subject: Subject, draw: st.DataObject) -> None:
-    """A NaN in one element of a baseline reaches no element that is replaced apart from it."""
+    """A NaN in one element of a baseline reaches that element, and none replaced apart from it."""
     case = sound(subject, draw, ("linear",))
     # Only what no replacement can share with the last element: all but a window's reach.
     apart = case.layout.features[0] - max(subject.window or (1,))
@@ -252,6 +207,8 @@ def a_nan_does_not_spread(subject: Subject, draw: st.DataObject) -> None:
     )
     limit = tolerance(case, expected)
     compare(found[:, :apart], expected[:, :apart], limit, "with a NaN elsewhere", case)
+    if not bool(found[:, -1].isnan().all()):
+        raise PropertyFailure(f"a NaN in the baseline is passed over in silence, on {case}")
 
 
 @prop("contract")

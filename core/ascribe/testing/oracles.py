@@ -26,9 +26,9 @@ def _linear(
     subject: Subject, draw: st.DataObject, name: str
 ) -> tuple[Case, Tensor, Tensor, Tensor, float]:
     """Return a linear model's case, weights, inputs, baselines and tolerance."""
-    case = draw.draw(cases(subject, ("linear",)))
+    case = draw.draw(cases(subject, ("linear", "flat linear")))
     model, x, b = case.model(), case.inputs(), case.inputs(1)
-    weight = model.weight[0].detach()  # type: ignore[index]
+    weight = next(model.parameters())[0].detach().reshape(case.layout.features)
     b = b if subject.takes("baselines") else torch.zeros_like(x)
     return (
         case,
@@ -101,6 +101,20 @@ def windows_on_linear(subject: Subject, draw: st.DataObject) -> None:
     found = other.attribute(model, x, target=0, baselines=b)
     limit = tolerance(subject, "windows_on_linear", case, shares, score(model, x, 0))
     compare(found, total / count, limit, f"windows of {size} in steps of {step}", case)
+
+
+@oracle
+def groups_on_linear(subject: Subject, draw: st.DataObject) -> None:
+    """Of f = w x + c every element gets the sum of w (x - b) over its group of a feature mask."""
+    case, w, x, b, limit = _linear(subject, draw, "groups_on_linear")
+    some = st.lists(st.integers(0, 2), min_size=w.numel(), max_size=w.numel())
+    mask = torch.tensor(draw.draw(some, label="feature_mask"))
+    shares, alike = (w * (x - b)).flatten(1), (mask[:, None] == mask).to(x.dtype)
+    found = subject.attribute(
+        case.model(), x, target=0, baselines=b, feature_mask=mask.reshape(1, *w.shape)
+    )
+    expected = (shares @ alike).reshape(x.shape)
+    compare(found, expected, limit, f"with the feature mask {mask.tolist()}", case)
 
 
 def game(players: int, seed: int) -> Tensor:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ascribe.errors import InputError
 from ascribe.testing.properties import PROPERTIES, Property
-from ascribe.testing.subject import PropertyFailure, Refusal, Subject
+from ascribe.testing.subject import PropertyFailure, Refusal, Subject, contained
 
 #: How many examples each property is tried on, unless said otherwise.
 EXAMPLES = 50
@@ -189,7 +189,8 @@ def _search(subject: Subject, prop: Property, examples: int, seed: int) -> tuple
     def search(draw: st.DataObject) -> None:
         nonlocal tried
         try:
-            prop.check(subject, draw)
+            with contained():
+                prop.check(subject, draw)
         except (PropertyFailure, hypothesis.errors.HypothesisException):
             raise
         except Exception as error:
@@ -208,6 +209,8 @@ def _search(subject: Subject, prop: Property, examples: int, seed: int) -> tuple
             return tried + 1, str(error)
         except hypothesis.errors.Unsatisfiable:
             pass  # as told below
+        except hypothesis.errors.FlakyFailure as group:  # it failed once: tell how
+            return tried + 1, f"{group.exceptions[0]} (not at every try)"
         except Exception as error:  # whatever a foreign method raises is its failure
             return tried + 1, _told(error)
     if tried == 0:

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ascribe.testing.subject import Case, Refusal, Subject, as_tuple, cases
+from ascribe.testing.subject import Case, Refusal, Subject, as_tuple, cases, contained
 from ascribe.testing.tolerances import rounding
 
 
@@ -27,7 +27,13 @@ def sound(
     """Draw a case that the method does not refuse: `runs_on_every_model` alone counts refusals."""
     case = draw.draw(cases(subject, families, batches))
     try:
-        subject.attribute(case.model(), case.inputs(), target=0)
+        with contained():
+            subject.attribute(case.model(), case.inputs(), target=0)
     except Exception as error:
         raise Refusal(str(error)) from error
     return case
+
+
+def any_target(draw: st.DataObject, case: Case) -> int:
+    """Draw the target to attribute."""
+    return draw.draw(st.integers(0, case.layout.classes - 1), label="target")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,13 +59,24 @@ class Subject:
 
     def attribute(self, model: Callable[..., Any], inputs: Any, **options: Any) -> Any:
         """Return attributions; options that are None, or that it does not know, are left out."""
-        made_with = list(inspect.signature(self.cls).parameters)[1:]
-        given = {**self.parameters, **{k: v for k, v in options.items() if v is not None}}
+        return self.call(self.make(model), inputs, **options)
+
+    def make(self, model: Callable[..., Any]) -> Any:
+        """Return the method, made with a model."""
+        return self.cls(model, **{k: v for k, v in self.parameters.items() if k in self._made_with})
+
+    def call(self, method: Any, inputs: Any, **options: Any) -> Any:
+        """Return attributions by a method that was made before; see `attribute`."""
+        given = {k: v for k, v in self.parameters.items() if k not in self._made_with}
+        given.update({k: v for k, v in options.items() if v is not None})
         optional = ("baselines", "additional_forward_args")
         given = {k: v for k, v in given.items() if k not in optional or self.takes(k)}
         self._fill_windows(inputs, given)
-        method = self.cls(model, **{k: given.pop(k) for k in made_with if k in given})
         return method.attribute(inputs, **given)
+
+    @property
+    def _made_with(self) -> list[str]:
+        return list(inspect.signature(self.cls).parameters)[1:]
 
     def _fill_windows(self, inputs: Any, given: dict[str, Any]) -> None:
         """Give each of several inputs its window, and windows of one where none are given."""
@@ -77,6 +90,17 @@ class Subject:
             given[name] = shapes if isinstance(inputs, tuple) else shapes[0]
         elif len(tensors) > 1 and self.window is not None:
             given.update({n: (given[n],) * len(tensors) for n in (name, "strides") if n in given})
+
+
+@contextlib.contextmanager
+def contained() -> Iterator[None]:
+    """Undo, at the end of the block, what a method does to the whole program."""
+    dtype = torch.get_default_dtype()
+    with torch.random.fork_rng(devices=[]), torch.enable_grad(), warnings.catch_warnings():
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)
 
 
 @dataclass(frozen=True)

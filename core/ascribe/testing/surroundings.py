@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
+import warnings
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from ascribe.testing import zoo
 from ascribe.testing.properties import prop
-from ascribe.testing.sound import sound, tolerance
+from ascribe.testing.sound import any_target, sound, tolerance
 from ascribe.testing.subject import PropertyFailure, Subject, compare
 
 
@@ -22,15 +24,18 @@ def _snapshot(model: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
     state: dict[str, Any] = {"torch's random state": torch.get_rng_state().numpy().tobytes()}
     state["Python's random state"] = random.getstate()
     state["numpy's random state"] = str(np.random.get_state())
+    state["autograd's mode"] = torch.is_grad_enabled()
+    state["torch's default dtype"] = torch.get_default_dtype()
+    state["the filters of warnings"] = list(warnings.filters)
     for index, tensor in enumerate(inputs):
         state[f"input {index}"] = tensor.detach().numpy().tobytes()
         state[f"input {index}'s requires_grad"] = tensor.requires_grad
-        state[f"input {index}'s grad"] = tensor.grad
+        state[f"input {index}'s grad"] = _content(tensor.grad)
         state[f"input {index}'s version"] = tensor._version
     for name, tensor in model.state_dict().items():
         state[f"the model's {name}"] = tensor.detach().numpy().tobytes()
     for name, parameter in model.named_parameters():
-        state[f"{name}'s grad"] = parameter.grad
+        state[f"{name}'s grad"] = _content(parameter.grad)
         state[f"{name}'s requires_grad"] = parameter.requires_grad
     for name, module in model.named_modules():
         for key, value in vars(module).items():
@@ -44,6 +49,24 @@ def _snapshot(model: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
     return state
 
 
+def _content(tensor: Tensor | None) -> bytes | None:
+    return None if tensor is None else tensor.detach().numpy().tobytes()
+
+
+def _use(draw: st.DataObject, model: nn.Module, inputs: Tensor) -> None:
+    """Give a model and inputs marks of use, and generators a state that no seed of 0 gives."""
+    if draw.draw(st.booleans(), label="training"):
+        model.train()
+    if draw.draw(st.booleans(), label="frozen"):
+        model.requires_grad_(False)
+    if draw.draw(st.booleans(), label="with gradients"):
+        inputs.requires_grad_().grad = torch.ones_like(inputs)
+        for parameter in model.parameters():
+            parameter.grad = torch.ones_like(parameter)
+    for seed in (torch.manual_seed, random.seed, np.random.seed):
+        seed(20_231)
+
+
 def _require_untouched(before: dict[str, Any], after: dict[str, Any], when: str) -> None:
     changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     if changed:
@@ -54,9 +77,10 @@ def _require_untouched(before: dict[str, Any], after: dict[str, Any], when: str)
 def leaves_no_trace(subject: Subject, draw: st.DataObject) -> None:
     """A call leaves inputs, model, gradients, hooks, flags and random states as they were."""
     case = sound(subject, draw)
-    model, inputs = case.model(), case.inputs()
+    model, inputs, target = case.model(), case.inputs(), any_target(draw, case)
+    _use(draw, model, inputs)
     before = _snapshot(model, (inputs,))
-    subject.attribute(model, inputs, target=0)
+    subject.attribute(model, inputs, target=target)
     _require_untouched(before, _snapshot(model, (inputs,)), f"after a call on {case}")
 
 
@@ -78,6 +102,7 @@ def leaves_no_trace_after_an_exception(subject: Subject, draw: st.DataObject) ->
             raise kind
 
     model.register_forward_pre_hook(count)
+    _use(draw, model, inputs)
     before = _snapshot(model, (inputs,))
     with contextlib.suppress(Bang, KeyboardInterrupt):
         subject.attribute(model, inputs, target=0)
@@ -99,29 +124,38 @@ def where_gradients_are_off(subject: Subject, draw: st.DataObject) -> None:
 
 @prop("contract")
 def beside_another_thread(subject: Subject, draw: st.DataObject) -> None:
-    """While another thread runs the same model, both get the numbers that they get alone."""
+    """Another thread that runs the same model meanwhile finds it as it was, and does no harm."""
     case = sound(subject, draw, ("relu", "relu in place"))
-    model, inputs, stop, wrong = case.model(), case.inputs(), threading.Event(), list[str]()
-    expected, answer = subject.attribute(model, inputs, target=0), model(inputs.clone()).detach()
+    inner, inputs, caller, wrong = case.model(), case.inputs(), threading.get_ident(), list[str]()
+
+    def interrupted(x: Tensor) -> Tensor:
+        if threading.get_ident() == caller:  # in the middle of the call: the other thread's turn
+            other = threading.Thread(target=run)
+            other.start()
+            other.join()
+        return torch.as_tensor(inner(x))
+
+    model = zoo.composed(interrupted, inner)
+    model.train(draw.draw(st.booleans(), label="training"))
+    answer, flags = inner(inputs.clone()).detach(), _flags(model)
 
     def run() -> None:
-        while not stop.is_set() and not wrong:
-            try:
-                with torch.enable_grad():
-                    given = model(inputs.clone())
-                if not torch.equal(given.detach(), answer) or not given.requires_grad:
-                    wrong.append("its answer changed")
-            except Exception as error:
-                wrong.append(repr(error))
+        try:
+            given = model(inputs.clone())
+            if _flags(model) != flags or not given.requires_grad:
+                wrong.append("it found training or requires_grad changed")
+            elif not torch.equal(given.detach(), answer):
+                wrong.append("its answer changed")
+        except Exception as error:
+            wrong.append(repr(error))
 
-    other = threading.Thread(target=run)
-    other.start()
-    try:
-        found = [subject.attribute(model, inputs, target=0) for _ in range(5)]
-    finally:
-        stop.set()
-        other.join()
+    expected = subject.attribute(inner, inputs, target=0)
+    found = subject.attribute(model, inputs, target=0)
     if wrong:
         raise PropertyFailure(f"another thread felt it: {wrong[0]}, on {case}")
-    for one in found:
-        compare(one, expected, tolerance(case, expected), "beside another thread", case)
+    compare(found, expected, tolerance(case, expected), "beside another thread", case)
+
+
+def _flags(model: nn.Module) -> list[bool]:
+    modes = [module.training for module in model.modules()]
+    return modes + [parameter.requires_grad for parameter in model.parameters()]

@@ -6,6 +6,7 @@ Each family is a function from a layout to a model: from ``features`` numbers fo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -141,6 +142,10 @@ def _linear(layout: Layout) -> nn.Module:
     return nn.Linear(features, layout.classes)
 
 
+def _flat_linear(layout: Layout) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(layout.features), layout.classes))
+
+
 def _first_in_place(layout: Layout) -> nn.Module:
     """A model that writes to what it is given."""
     return nn.Sequential(nn.ReLU(inplace=True), _linear(layout))
@@ -178,7 +183,10 @@ VECTOR: dict[str, Callable[[Layout], nn.Module]] = {
 }
 
 #: Families for pictures ``(channels, height, width)``.
-PICTURE: dict[str, Callable[[Layout], nn.Module]] = {"convolutional": _convolutional}
+PICTURE: dict[str, Callable[[Layout], nn.Module]] = {
+    "flat linear": _flat_linear,
+    "convolutional": _convolutional,
+}
 
 #: Families for whole numbers.
 WORDS: dict[str, Callable[[Layout], nn.Module]] = {"words": Words}
@@ -232,4 +240,8 @@ def composed(function: Callable[..., Any], *models: nn.Module) -> nn.Module:
 
 def of_two_inputs(model: nn.Module) -> nn.Module:
     """Return a model of two inputs and one further argument: a sum, scaled for each example."""
-    return composed(lambda a, b, scale: model(a + b.tanh()) * scale[:, None], model)
+
+    def sum_of(a: Tensor, b: Tensor, scale: Tensor) -> Tensor:
+        return torch.as_tensor(model(a + b[:, : a.shape[1]].tanh()) * scale[:, None])
+
+    return composed(sum_of, model)
