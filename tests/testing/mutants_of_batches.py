@@ -109,6 +109,11 @@ class MatrixOfWindows(Occlusion):
 class Ablation(FeatureAblation):
     """Not a mutant: the ablation of one input, chunk by chunk."""
 
+    @classmethod
+    def claims(cls, **parameters):
+        masked = ("groups_on_linear",)  # it takes no feature mask
+        return {k: v for k, v in super().claims(**parameters).items() if k not in masked}
+
     def attribute(
         self,
         inputs,

@@ -22,7 +22,7 @@ from ascribe.testing.tolerances import rounding
 Model = Callable[[Tensor], Tensor]
 
 #: Families whose score changes steadily along any path.
-CONTINUOUS = [name for name in {**zoo.VECTOR, **zoo.PICTURE} if name != "normalised"]
+CONTINUOUS = [name for name in zoo.PURE if name != "normalised"]
 
 #: Families whose score depends on every input, and differently on each.
 SMOOTH = ("linear", "tanh", "gelu", "gated")
@@ -56,7 +56,7 @@ def completeness(subject: Subject, draw: st.DataObject) -> None:
     """The attributions sum to f(x) - f(b) (Sundararajan, Taly and Yan, ICML 2017)."""
     # A layer norm of few units may jump along the path, and no quadrature bounds a jump.
     inexact = subject.claims.get("completeness", 0.0) > 0
-    case = draw.draw(cases(subject, CONTINUOUS if inexact else None))
+    case = draw.draw(cases(subject, CONTINUOUS if inexact else zoo.PURE))
     model, x, b = case.model(), case.inputs(), case.inputs(1)
     a = subject.attribute(model, x, target=0, baselines=b)
     b = b if subject.takes("baselines") else torch.zeros_like(x)
@@ -69,7 +69,7 @@ def completeness(subject: Subject, draw: st.DataObject) -> None:
 def sensitivity(subject: Subject, draw: st.DataObject) -> None:
     """If x and b differ in one element and f(x) differs from f(b), its attribution is not zero
     (Sundararajan, Taly and Yan, ICML 2017)."""  # noqa: D209
-    case = draw.draw(cases(subject, zoo.VECTOR))
+    case = draw.draw(cases(subject, zoo.PURE_VECTOR))
     model, b = case.model(), case.inputs()
     x, place = b.clone(), draw.draw(st.integers(0, case.layout.features[0] - 1), label="element")
     x[:, place] += draw.draw(st.sampled_from([1.0, -2.0, 5.0]), label="change")
@@ -87,7 +87,7 @@ def sensitivity(subject: Subject, draw: st.DataObject) -> None:
 @axiom
 def dummy(subject: Subject, draw: st.DataObject) -> None:
     """An element that f does not depend on gets zero (sensitivity (b), null player)."""
-    case = draw.draw(cases(subject, zoo.VECTOR))
+    case = draw.draw(cases(subject, zoo.PURE_VECTOR))
     inner, x, b = case.model(), case.inputs(), case.inputs(1)
     place = draw.draw(st.integers(0, case.layout.features[0] - 1), label="element")
     keep = torch.ones_like(x[:1]).index_fill(1, torch.tensor([place]), 0)
@@ -101,7 +101,7 @@ def dummy(subject: Subject, draw: st.DataObject) -> None:
 @axiom
 def linearity(subject: Subject, draw: st.DataObject) -> None:
     """The attribution of r f + s g is r times that of f plus s times that of g."""
-    case = draw.draw(cases(subject, zoo.VECTOR))
+    case = draw.draw(cases(subject, zoo.PURE_VECTOR))
     other = Case(draw.draw(st.sampled_from(SMOOTH), label="g"), case.layout, case.batch)
     f, g, x, b = case.model(), other.model(), case.inputs(), case.inputs(1)
     r, s = (draw.draw(st.sampled_from([1.0, -1.0, 2.0, 0.5]), label=name) for name in "rs")
@@ -118,7 +118,7 @@ def linearity(subject: Subject, draw: st.DataObject) -> None:
 def symmetry(subject: Subject, draw: st.DataObject) -> None:
     """Elements that f treats alike, and that are alike in x and b, get the same
     (Shapley 1953; Sundararajan, Taly and Yan, ICML 2017)."""  # noqa: D209
-    case = draw.draw(cases(subject, zoo.VECTOR))
+    case = draw.draw(cases(subject, zoo.PURE_VECTOR))
     inner, x, b = case.model(), case.inputs(), case.inputs(1)
     swap = torch.arange(case.layout.features[0])
     swap[[0, -1]] = swap[[-1, 0]]
@@ -153,7 +153,7 @@ def implementation_invariance(subject: Subject, draw: st.DataObject) -> None:
 def affine_invariance(subject: Subject, draw: st.DataObject) -> None:
     """Inputs in other units, x -> s x + c for x and b alike, change no attribution
     (Friedman 2004; Kindermans et al. 2019 for the shift)."""  # noqa: D209
-    case = draw.draw(cases(subject, zoo.VECTOR))
+    case = draw.draw(cases(subject, zoo.PURE_VECTOR))
     model, x, b = case.model(), case.inputs(), case.inputs(1)
     s = draw.draw(st.sampled_from([2.0, -1.0, 0.5]), label="scale")
     c = draw.draw(st.sampled_from([0.0, 1.0, -3.0]), label="shift")
@@ -188,7 +188,7 @@ def demand_monotonicity(subject: Subject, draw: st.DataObject) -> None:
 @axiom
 def null_at_the_baseline(subject: Subject, draw: st.DataObject) -> None:
     """Where x equals b every attribution is zero."""
-    case = draw.draw(cases(subject))
+    case = draw.draw(cases(subject, zoo.PURE))
     x = case.inputs()
     a = subject.attribute(case.model(), x, target=0, baselines=x.clone())
     limit = tolerance(subject, "null_at_the_baseline", case, score(case.model(), x, 0))
@@ -198,7 +198,7 @@ def null_at_the_baseline(subject: Subject, draw: st.DataObject) -> None:
 @axiom
 def antisymmetry(subject: Subject, draw: st.DataObject) -> None:
     """Exchanging x and b turns every attribution's sign."""
-    case = draw.draw(cases(subject))
+    case = draw.draw(cases(subject, zoo.PURE))
     model, x, b = case.model(), case.inputs(), case.inputs(1)
     there = subject.attribute(model, x, target=0, baselines=b)
     back = subject.attribute(model, b, target=0, baselines=x)

@@ -63,11 +63,12 @@ def single_precision(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract")
 def form_of_inputs(subject: Subject, draw: st.DataObject) -> None:
     """A tuple of inputs gives a tuple of results, each of its input's shape."""
-    case = sound(subject, draw, zoo.VECTOR)
+    case = sound(subject, draw, zoo.PURE_VECTOR)
     wider = torch.cat([case.inputs(1), case.inputs(3)[:, :1]], dim=1)
     inputs, scale = (case.inputs(), wider), case.inputs(2)[:, 0]
+    further = (scale,) if subject.takes("additional_forward_args") else None
     found = subject.attribute(
-        zoo.of_two_inputs(case.model()), inputs, target=0, additional_forward_args=(scale,)
+        zoo.of_two_inputs(case.model()), inputs, target=0, additional_forward_args=further
     )
     if not isinstance(found, tuple) or len(found) != 2:
         raise PropertyFailure(f"a tuple of two was given, {type(found).__name__} came, on {case}")
@@ -78,7 +79,7 @@ def form_of_inputs(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract")
 def order_of_inputs(subject: Subject, draw: st.DataObject) -> None:
     """Each of several inputs gets its own attribution: exchanging inputs exchanges results."""
-    case = sound(subject, draw, zoo.VECTOR)
+    case = sound(subject, draw, zoo.PURE_VECTOR)
     model, first, second = case.model(), case.inputs(), case.inputs(1)
     there = zoo.composed(lambda a, b: model(a + 2 * b), model)
     back = zoo.composed(lambda b, a: model(a + 2 * b), model)

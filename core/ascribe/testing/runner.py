@@ -22,6 +22,7 @@ EXAMPLES = 50
 FAILS, UNEXPECTED = "fails", "holds unexpectedly"
 HOLDS, EXPECTED = "holds", "fails as expected"
 UNCLAIMED_HOLDS, UNCLAIMED = "holds, unclaimed", "not claimed"
+UNSUITED = "no model suits"
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,8 @@ def check_method(
         run(subject, prop, examples, seed, expected.get(prop.name))
         for prop in selected(subject, unclaimed)
     ]
+    if not any(outcome.examples for outcome in outcomes) and not any(o.failed for o in outcomes):
+        raise InputError("no model suits these parameters: nothing was tried")
     return Report(subject.cls.__name__, outcomes)
 
 
@@ -162,6 +165,8 @@ def run(
     claimed = prop.kind == "contract" or prop.name in subject.claims
     started = time.perf_counter()
     tried, failure = _search(subject, prop, examples if claimed else max(1, examples // 5), seed)
+    if tried == 0 and failure is None:
+        return Outcome(prop, UNSUITED)
     if failure is None:
         status = UNEXPECTED if expected else HOLDS if claimed else UNCLAIMED_HOLDS
         message = f"was expected to fail: {expected}" if expected else ""
@@ -213,8 +218,8 @@ def _search(subject: Subject, prop: Property, examples: int, seed: int) -> tuple
             return tried + 1, f"{group.exceptions[0]} (not at every try)"
         except Exception as error:  # whatever a foreign method raises is its failure
             return tried + 1, _told(error)
-    if tried == 0:
-        return 0, f"nothing could be tried: {refusals[-1] if refusals else 'no model suits it'}"
+    if tried == 0 and refusals:
+        return 0, f"nothing could be tried: {refusals[-1]}"
     return tried, None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from ascribe.testing import zoo
 from ascribe.testing.subject import Case, Refusal, Subject, as_tuple, cases, contained
 from ascribe.testing.tolerances import rounding
 
@@ -25,7 +26,7 @@ def sound(
     batches: tuple[int, int] = (1, 3),
 ) -> Case:
     """Draw a case that the method does not refuse: `runs_on_every_model` alone counts refusals."""
-    case = draw.draw(cases(subject, families, batches))
+    case = draw.draw(cases(subject, families or zoo.PURE, batches))
     try:
         with contained():
             subject.attribute(case.model(), case.inputs(), target=0)

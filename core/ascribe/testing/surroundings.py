@@ -76,7 +76,7 @@ def _require_untouched(before: dict[str, Any], after: dict[str, Any], when: str)
 @prop("contract")
 def leaves_no_trace(subject: Subject, draw: st.DataObject) -> None:
     """A call leaves inputs, model, gradients, hooks, flags and random states as they were."""
-    case = sound(subject, draw)
+    case = sound(subject, draw, zoo.FAMILIES)
     model, inputs, target = case.model(), case.inputs(), any_target(draw, case)
     _use(draw, model, inputs)
     before = _snapshot(model, (inputs,))

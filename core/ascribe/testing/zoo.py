@@ -191,6 +191,10 @@ PICTURE: dict[str, Callable[[Layout], nn.Module]] = {
 #: Families for whole numbers.
 WORDS: dict[str, Callable[[Layout], nn.Module]] = {"words": Words}
 
+#: The families of which no model writes to what it is given.
+PURE_VECTOR = [name for name in VECTOR if name != "first in place"]
+PURE = [*PURE_VECTOR, *PICTURE]
+
 FAMILIES = {**VECTOR, **PICTURE, **WORDS}
 
 
@@ -239,9 +243,10 @@ def composed(function: Callable[..., Any], *models: nn.Module) -> nn.Module:
 
 
 def of_two_inputs(model: nn.Module) -> nn.Module:
-    """Return a model of two inputs and one further argument: a sum, scaled for each example."""
+    """Return a model of two inputs and, if given, a scale for each example."""
 
-    def sum_of(a: Tensor, b: Tensor, scale: Tensor) -> Tensor:
-        return torch.as_tensor(model(a + b[:, : a.shape[1]].tanh()) * scale[:, None])
+    def sum_of(a: Tensor, b: Tensor, scale: Tensor | None = None) -> Tensor:
+        scores = model(a + b[:, : a.shape[1]].tanh())
+        return torch.as_tensor(scores if scale is None else scores * scale[:, None])
 
     return composed(sum_of, model)

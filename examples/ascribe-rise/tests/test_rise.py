@@ -3,6 +3,19 @@ from ascribe_rise.rise import Masks
 
 from ascribe import registry
 from ascribe.attr import Rise
+from ascribe.testing import configured, parametrize_with_checks
+
+
+@parametrize_with_checks(
+    [configured(Rise, n_masks=20, grid=3)],
+    expected_failures={
+        "a_nan_does_not_spread": "each mask covers many elements, so each shares one with a NaN",
+        "order_of_inputs": "each input has masks of its own",
+    },
+    examples=10,
+)
+def test_conformance(check):
+    check()
 
 
 def test_is_found_by_its_entry_point():

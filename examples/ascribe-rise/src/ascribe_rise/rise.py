@@ -3,8 +3,8 @@
 Petsiuk, Das and Saenko, "RISE: Randomized Input Sampling for Explanation of Black-box Models",
 BMVC 2018, https://arxiv.org/abs/1806.07421
 
-Departures from the paper: what a mask hides takes a baseline, which need not be zero; and any
-number of spatial dimensions from one to three will do.
+Departures from the paper: what a mask hides takes a baseline, which need not be zero; any number of
+sides from one to three will do; and several inputs are masked together.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ class Rise(PerturbationAttribution):
 
     several_targets = True
 
+    @classmethod
+    def claims(cls, **parameters: Any) -> dict[str, float]:
+        return dict.fromkeys(["linearity", "implementation_invariance"], 0.0)
+
     def attribute(
         self,
         inputs: Any,
@@ -49,7 +53,8 @@ class Rise(PerturbationAttribution):
         Parameters
         ----------
         inputs
-            A tensor ``(batch, channels, *sides)`` with one to three sides.
+            A tensor ``(batch, side)`` or ``(batch, channels, *sides)`` with up to three sides, or a
+            tuple, list or dict of such, whose masks are drawn together.
         baselines
             What is seen where a mask hides the input: None (zero), a number or a tensor.
         target
@@ -76,26 +81,28 @@ class Rise(PerturbationAttribution):
             score.
         """
         with self.bind(inputs, target, additional_forward_args) as forward:
-            if len(forward.inputs.tensors) != 1 or forward.inputs.tensors[0].dim() - 2 not in MODES:
-                raise InputError("RISE needs one input of shape (batch, channels, *sides)")
-            (tensor,), (baseline,) = forward.inputs.tensors, forward.baselines(baselines)
-            masks = Masks(tensor, n_masks, grid, probability, seed)
+            tensors, starts = forward.inputs.tensors, forward.baselines(baselines)
+            masks = [
+                Masks(tensor, n_masks, grid, probability, seed + index)
+                for index, tensor in enumerate(tensors)
+            ]
 
             def behind(chunk: Chunk) -> tuple[Tensor, ...]:
-                mask = masks[chunk.variants]
-                seen, hidden = forward.part(tensor, chunk), forward.part(baseline, chunk)
-                return (seen * mask + hidden * (1 - mask),)
+                return tuple(
+                    torch.lerp(forward.part(b, chunk), forward.part(x, chunk), m[chunk.variants])
+                    for x, b, m in zip(tensors, starts, masks, strict=True)
+                )
 
             scores = forward.evaluate(
                 n_masks, behind, perturbations_per_eval, show_progress, "RISE"
             )
-            return forward.pack([masks.weighted(scores) / (n_masks * probability)])
+            return forward.pack(m.weighted(scores) / (n_masks * probability) for m in masks)
 
 
 class Masks:
     """Random grids of zeros and ones, blown up smoothly and shifted at random.
 
-    Indexed with a slice they give ``(masks, 1, 1, *sides)``.
+    Indexed with a slice they give ``(masks, 1, *features)``, alike for all channels.
     """
 
     def __init__(self, like: Tensor, count: int, grid: int, probability: float, seed: int) -> None:
@@ -104,7 +111,13 @@ class Masks:
                 f"RISE needs n_masks and grid of at least 1 and a probability in (0, 1], "
                 f"but has {count}, {grid} and {probability}"
             )
-        self._like, self._sides = like, tuple(like.shape[2:])
+        sides = tuple(like.shape[2:]) or tuple(like.shape[1:])
+        if len(sides) not in MODES or not like.is_floating_point():
+            raise InputError(
+                f"RISE needs floating-point inputs (batch, side) or (batch, channels, *sides) with "
+                f"up to three sides, but has {tuple(like.shape)} of {like.dtype}"
+            )
+        self._like, self._sides = like, sides
         self._cells = [math.ceil(side / grid) for side in self._sides]
         generator = torch.Generator().manual_seed(seed)
         shape = (count, 1, *[grid] * len(self._sides))
@@ -121,19 +134,23 @@ class Masks:
             mask[(slice(None), *(slice(s, s + n) for s, n in zip(shift, sides, strict=True)))]
             for mask, shift in zip(large, self._shifts[which], strict=True)
         ]
-        return torch.stack(cut)[:, None].to(self._like.dtype)
+        masks = torch.stack(cut)
+        # A vector's mask needs no channel.
+        masks = masks if self._like.dim() > 2 else masks[:, 0]
+        return masks[:, None].expand(-1, -1, *self._like.shape[1:]).to(self._like.dtype)
 
     def weighted(self, scores: Tensor) -> Tensor:
         """Return the sum of the masks, each times its score.
 
         ``(targets, masks, batch)`` in, ``(targets, batch, *features)`` out.
         """
-        total = scores.new_zeros((scores.shape[0], scores.shape[2], 1, *self._sides))
+        features = tuple(self._like.shape[1:])
+        total = scores.new_zeros((scores.shape[0], scores.shape[2], *features))
         for first in range(0, scores.shape[1], BLOCK):
             block = slice(first, min(first + BLOCK, scores.shape[1]))
             masks = self[block][:, 0].to(scores)
             total += torch.tensordot(scores[:, block], masks, dims=([1], [0]))
-        return total.repeat(1, 1, self._like.shape[1], *[1] * len(self._sides))
+        return total
 
 
 @hookimpl
