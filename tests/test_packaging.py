@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -108,3 +109,23 @@ def test_the_recipe_runs_on_real_data(shared, tmp_path):
         "--folder", tmp_path,
     )  # fmt: skip
     assert {path.name for path in tmp_path.iterdir()} == {"recipe_243.png", "recipe_282.png"}
+
+
+def test_the_guide_followed_literally_gives_a_plugin_that_conforms(tmp_path):
+    """docs/write-an-algorithm.md, step by step."""
+    text = (ROOT / "docs" / "write-an-algorithm.md").read_text()
+    commands = [
+        line for block in re.findall(r"```sh\n(.*?)```", text, re.S) for line in block.splitlines()
+    ]
+    assert commands[0] == "ascribe new-plugin mean_ablation"
+    ascribe("new-plugin", "mean_ablation", path=[tmp_path])
+    package = tmp_path / "ascribe-mean-ablation"
+    code = re.search(r"```python\n(.*?)```", text, re.S).group(1)
+    (package / "src/ascribe_mean_ablation/mean_ablation.py").write_text(code)
+    target = install(package, tmp_path / "installed")
+    assert commands[2] == "ascribe list mean_ablation"
+    assert "spread = 0.1" in ascribe("list", "mean_ablation", path=[target])
+    assert commands[3] == "ascribe check mean_ablation"
+    told = ascribe("check", "mean_ablation", "--examples", "10", path=[target])
+    assert "MeanAblation: 0 of " in told
+    run(sys.executable, "-c", "from ascribe.attr import MeanAblation", path=[target])

@@ -167,7 +167,9 @@ def _baseline(index: int, baseline: Any, tensor: Tensor) -> Tensor:
 
 def _check_baseline(index: int, baseline: Tensor, tensor: Tensor) -> None:
     shape, features = tuple(baseline.shape), tuple(tensor.shape[1:])
-    fits = shape in ((), features, (1, *features), tuple(tensor.shape))
+    # The last is the form that a number has here, so that what comes from here may go in again.
+    one = (1,) * tensor.dim()
+    fits = shape in ((), features, (1, *features), tuple(tensor.shape), one)
     if not fits:
         raise InputError(
             f"baseline {index} must be a number or have the shape {tuple(tensor.shape)} or "

@@ -84,6 +84,13 @@ def test_bad_baselines_say_what_is_needed(inputs, baselines, message):
         Inputs.of(inputs).baselines(baselines)
 
 
+def test_what_comes_out_as_baselines_may_go_in_again():
+    inputs = Inputs.of(torch.ones(2, 3))
+    for given in (None, 2, torch.ones(3)):
+        once = inputs.baselines(given)
+        assert torch.equal(inputs.baselines(once)[0], once[0])
+
+
 def test_large_whole_numbers_are_not_rounded():
     (baseline,) = Inputs.of(torch.ones(1, 2).long()).baselines(2**53 + 1)
     assert int(baseline) == 2**53 + 1
