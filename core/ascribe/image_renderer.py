@@ -31,10 +31,10 @@ Scale = Callable[[Array], Array]
 
 #: For each sign a colour map that the colour-blind can read, and what its colour bar says.
 COLOURS = {
-    "all": ("RdBu_r", "against  ←  share of each map's largest  →  for"),
-    "positive": ("Reds", "for, as a share of each map's largest"),
-    "negative": ("Blues", "against, as a share of each map's largest"),
-    "absolute_value": ("Purples", "for or against, as a share of each map's largest"),
+    "all": ("RdBu_r", "against  ←  relative to its map  →  for"),
+    "positive": ("Reds", "for, relative to its map"),
+    "negative": ("Blues", "against, relative to its map"),
+    "absolute_value": ("Purples", "for or against, relative to its map"),
 }
 
 

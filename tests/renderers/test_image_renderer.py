@@ -77,7 +77,7 @@ def test_a_colour_bar_is_as_long_as_the_image_and_says_what_it_shows(shape, alon
     image, bar_box = figure.axes[0].get_window_extent(), bar.get_window_extent()
     assert image.size[along] == pytest.approx(bar_box.size[along])
     label = bar.get_ylabel() or bar.get_xlabel()
-    assert label == "for, as a share of each map's largest"
+    assert label == "for, relative to its map"
 
 
 def test_a_colour_bar_does_not_reach_into_the_next_axes(attribution):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -33,6 +34,17 @@ def sound(
     except Exception as error:
         raise Refusal(str(error)) from error
     return case
+
+
+def of_every_family(subject: Subject, draw: st.DataObject) -> Iterator[Case]:
+    """Draw a layout and yield a case of each family that suits it: none is left to chance."""
+    pictures = subject.window is not None and len(subject.window) == 3
+    groups = [zoo.PICTURE] if pictures else [zoo.VECTOR, zoo.PICTURE]
+    if subject.window is not None and not pictures:
+        groups = [zoo.VECTOR]
+    for group in groups:
+        case = draw.draw(cases(subject, group))
+        yield from (replace(case, family=family) for family in group)
 
 
 def any_target(draw: st.DataObject, case: Case) -> int:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from ascribe.testing import zoo
 from ascribe.testing.properties import prop
-from ascribe.testing.sound import any_target, sound, tolerance
-from ascribe.testing.subject import PropertyFailure, Subject, compare
+from ascribe.testing.sound import sound, tolerance
+from ascribe.testing.subject import PropertyFailure, Subject, cases, compare
 
 
 def _snapshot(model: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
@@ -76,12 +76,19 @@ def _require_untouched(before: dict[str, Any], after: dict[str, Any], when: str)
 @prop("contract")
 def leaves_no_trace(subject: Subject, draw: st.DataObject) -> None:
     """A call leaves inputs, model, gradients, hooks, flags and random states as they were."""
-    case = sound(subject, draw, zoo.FAMILIES)
-    model, inputs, target = case.model(), case.inputs(), any_target(draw, case)
-    _use(draw, model, inputs)
-    before = _snapshot(model, (inputs,))
-    subject.attribute(model, inputs, target=target)
-    _require_untouched(before, _snapshot(model, (inputs,)), f"after a call on {case}")
+    # By chance any; and always one that writes to what it is given, and one with buffers.
+    every = [sound(subject, draw)]
+    if subject.window is None or len(subject.window) == 1:
+        every.append(draw.draw(cases(subject, ("first in place",))))
+    if subject.window is None or len(subject.window) == 3:
+        every.append(draw.draw(cases(subject, ("convolutional",))))
+    for case in every:
+        model, inputs = case.model(), case.inputs()
+        _use(draw, model, inputs)
+        before = _snapshot(model, (inputs,))
+        with contextlib.suppress(Exception):  # `runs_on_every_model` tells of what it raises
+            subject.attribute(model, inputs, target=0)
+        _require_untouched(before, _snapshot(model, (inputs,)), f"after a call on {case}")
 
 
 class Bang(Exception):  # noqa: N818 - what a model raises, not what we do
