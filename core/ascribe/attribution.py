@@ -130,20 +130,6 @@ class GradientAttribution(Attribution):
 class PerturbationAttribution(Attribution):
     """An algorithm that compares the model's scores of changed inputs; it needs no gradient."""
 
-    @classmethod
-    def claims(cls, **parameters: Any) -> dict[str, float]:
-        """Return the axioms and oracles that the method claims with these parameters.
-
-        `ascribe.testing` holds it to them. Each comes with the error that the method itself may
-        leave, as a share of the magnitudes involved: 0 for an exact one.
-
-        Parameters
-        ----------
-        **parameters
-            What the method is made with and called with, beside model, inputs and target.
-        """
-        return {}
-
     @property
     def multiplies_by_inputs(self) -> bool:
         """True: differences of scores are in units of the score."""
