@@ -113,8 +113,10 @@ class Evaluations:
             return max(1, int(GRADIENT_BUDGETS * budget / total))
         return max(1, int(budget / TENSORS_HELD / largest))
 
-    def rows_for(self, variants: int) -> int:
-        return variants * self.inputs.batch if self.small(variants) else self.rows_that_fit()
+    def rows_for(self, variants: int, differentiated: bool = False) -> int:
+        """Return how many rows one evaluation of so many variants should take."""
+        everything = variants * self.inputs.batch
+        return everything if self.small(variants) else self.rows_that_fit(differentiated)
 
     def probe(self) -> None:
         """Run two examples, to measure memory and to find out whether they are independent.
@@ -151,11 +153,11 @@ class Evaluations:
         elif variants > 1 and rows >= 2 * batch > 0 and not self.coupled:
             first, last = (Chunk(slice(v, v + 1), slice(0, batch)) for v in (0, variants - 1))
             both = Chunk(slice(0, 2), slice(0, batch))
-            pairs = zip(self.flat(vary(first), first), self.flat(vary(last), last), strict=True)
+            one, other = self.flat(vary(first), first), self.flat(vary(last), last)
             try:
                 with torch.no_grad():
-                    together = self([torch.cat(pair) for pair in pairs], both)
-                    alone = self(self.flat(vary(first), first), first)
+                    together = self(map(torch.cat, zip(one, other, strict=True)), both)
+                    alone = self(one, first)
             except (RuntimeError, MemoryError) as error:
                 if not batching.out_of_memory(error):
                     raise
@@ -199,10 +201,8 @@ class Evaluations:
         advance: Callable[[int], Any] = lambda rows: None,
     ) -> None:
         """Do the work for all variants of all examples in chunks of at most ``rows`` rows."""
-        if self.coupled:
-            planned = batching.chunks(variants, self.inputs.batch, self.inputs.batch)
-        else:
-            planned = batching.chunks(variants, self.inputs.batch, rows)
+        rows = self.inputs.batch if self.coupled else rows
+        planned = batching.chunks(variants, self.inputs.batch, rows)
         batching.run(planned, work, divisible=not self.coupled, advance=advance)
 
     def flat(self, tensors: Iterable[Tensor], chunk: Chunk) -> list[Tensor]:

@@ -82,8 +82,6 @@ class Forward(Evaluations):
             return torch.zeros(self.targets, 0, device=self.inputs.tensors[0].device)
         rows = self.inputs.batch if self.small(1) or self.coupled else self.rows_that_fit()
         planned = batching.chunks(1, self.inputs.batch, rows)
-        if self.coupled:
-            planned = [self.everything]
         parts: list[Tensor] = []
         batching.run(
             planned, lambda chunk: parts.append(self._measured(chunk)), divisible=not self.coupled
@@ -146,8 +144,11 @@ class Forward(Evaluations):
     def scores_at(self, tensors: Iterable[Tensor]) -> Tensor:
         """Return the scores at other points, each of the inputs' shape or with a batch of one."""
         points = tuple(tensors)
-        # Clones, as these may be the caller's own, and the model may write to them.
-        copies = lambda chunk: tuple(self.part(p, chunk).clone() for p in points)  # noqa: E731
+
+        def copies(chunk: Chunk) -> tuple[Tensor, ...]:
+            # These may be the caller's own, and the model may write to them.
+            return tuple(self.part(point, chunk).clone() for point in points)
+
         return self.evaluate(1, copies)[:, 0]
 
     def baselines(self, baselines: Any = None) -> tuple[Tensor, ...]:

@@ -90,10 +90,8 @@ def sum_of_gradients(
         for tensor in inputs.tensors
     )
     rows = check_count(internal_batch_size, "internal_batch_size")
-    if rows is None and forward.small(len(weights)):
-        rows = len(weights) * inputs.batch
-    elif rows is None:
-        rows = forward.rows_that_fit(differentiated=True)
+    if rows is None:
+        rows = forward.rows_for(len(weights), differentiated=True)
     _check_differentiable(inputs.tensors)
     forward.check_independence(len(weights), vary, rows)
 
