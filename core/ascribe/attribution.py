@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from torch import Tensor
 from ascribe.errors import InputError
 from ascribe.forward import Forward
 from ascribe.inputs import Inputs
+from ascribe.sites import Site
 
 
 class Attribution(ABC):
@@ -33,6 +35,9 @@ class Attribution(ABC):
     #: True where `attribute` takes `ascribe.Targets` (all that is computed through `bind` does):
     #: several targets then share one pass. Elsewhere `ascribe.explain` calls it once for each.
     several_targets: ClassVar[bool] = False
+
+    #: Where the attribution takes place; None for the inputs. See `ascribe.sites`.
+    site: Site | None = None
 
     def __init__(self, forward_func: Callable[..., Any]) -> None:
         if not callable(forward_func):
@@ -59,7 +64,15 @@ class Attribution(ABC):
         additional_forward_args
             What else the model takes; see `ascribe.forward.Forward`.
         """
+        if self.site is not None:
+            return self.site.bind(self.forward_func, inputs, target, additional_forward_args)
         return Forward(self.forward_func, Inputs.of(inputs), target, additional_forward_args)
+
+    def at(self, site: Site) -> Self:
+        """Return this method at another place: what its ``attribute`` then attributes to, or of."""
+        moved = copy.copy(self)
+        moved.site = site
+        return moved
 
     @classmethod
     def claims(cls, **parameters: Any) -> dict[str, float]:
@@ -155,4 +168,4 @@ def convergence_delta(forward: Forward, attributions: list[Tensor], start_point:
         total = total + (of_features.flatten(2).sum(2) if attribution.dim() > 2 else of_features)
     if scores.shape[1] != forward.inputs.batch:  # one score for the whole batch
         total = total.sum(1, keepdim=True)
-    return total - (scores - forward.scores_at(forward.baselines(start_point)))
+    return total - (scores - forward.scores_at_baselines(start_point))

@@ -38,6 +38,10 @@ class Chunk:
         """How many rows the model sees."""
         return self.copies * int(self.examples.stop - self.examples.start)
 
+    def of_rows(self) -> Tensor:
+        """Return the number of each row's example: ``(rows,)``."""
+        return torch.arange(self.examples.start, self.examples.stop).repeat(self.copies)
+
     def halves(self) -> list[Chunk]:
         """Return two smaller chunks, or this one where it cannot be cut."""
         if self.copies > 1:

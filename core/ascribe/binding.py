@@ -51,10 +51,10 @@ class Binding:
         """The number of targets."""
         return len(self._pickers)
 
-    def output(self, tensors: Iterable[Tensor], chunk: Chunk) -> Any:
-        """Return what the model returns for the rows of a chunk."""
-        args = [self._for_rows(value, chunk) for value in self._args]
-        kwargs = {key: self._for_rows(value, chunk) for key, value in self._kwargs.items()}
+    def output(self, tensors: Iterable[Tensor], examples: Tensor) -> Any:
+        """Return what the model returns for rows of which ``examples`` tells whose they are."""
+        args = [self._for_rows(value, examples) for value in self._args]
+        kwargs = {key: self._for_rows(value, examples) for key, value in self._kwargs.items()}
         names = self._inputs.names
         if names:
             return self._func(*args, **dict(zip(names, tensors, strict=True)), **kwargs)
@@ -62,7 +62,7 @@ class Binding:
 
     def scores(self, tensors: Iterable[Tensor], chunk: Chunk) -> Tensor:
         """Return the scores of the rows of a chunk: ``(targets, rows)`` or ``(targets, 1)``."""
-        output = self.output(tensors, chunk)
+        output = self.output(tensors, chunk.of_rows())
         several = len(self._pickers) > 1
         # A callable target may write to what it is given, and others come after it.
         outputs = (tree_map(_copy, output) if several else output for _ in self._pickers)
@@ -73,12 +73,10 @@ class Binding:
         self.scalar = self.scalar or any(score.dim() == 0 for score in scores)
         return torch.stack([_one_per_row(score, chunk.rows) for score in scores])
 
-    def _for_rows(self, value: Any, chunk: Chunk) -> Any:
+    def _for_rows(self, value: Any, examples: Tensor) -> Any:
         follows = isinstance(value, Tensor) and value.dim() and len(value) == self._inputs.batch
-        if not follows:
-            return value
         # Copied even where each example comes once: the model may write to it.
-        return value.detach()[chunk.examples].repeat(chunk.copies, *[1] * (value.dim() - 1))
+        return value.detach()[examples.to(value.device)] if follows else value
 
 
 def _copy(value: Any) -> Any:

@@ -90,6 +90,10 @@ class Evaluations:
         """
         return self._binding.scores(tensors, chunk or self.everything)
 
+    def output(self, tensors: Iterable[Tensor], examples: Tensor) -> Any:
+        """Return what the model returns for rows of which ``examples`` tells whose they are."""
+        return self._binding.output(tensors, examples)
+
     @property
     def everything(self) -> Chunk:
         """The chunk that holds each example once."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import html
-import inspect
 import io
 import time
 from collections.abc import Callable, Mapping
@@ -18,17 +17,13 @@ from torch import Tensor
 
 from ascribe import registry, storage
 from ascribe.attribution import Attribution
-from ascribe.errors import InputError, ParameterError
+from ascribe.errors import InputError
 from ascribe.inputs import Inputs
+from ascribe.parameters import check_parameters, make
 from ascribe.targets import Targets, highest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-#: What `Attribution.attribute` takes that is no parameter of the method's own.
-_COMMON = ("self", "inputs", "target", "return_convergence_delta")
-
-_VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,9 +203,8 @@ def explain(
     if not (isinstance(cls, type) and issubclass(cls, Attribution)):
         raise InputError(f"method must be an algorithm's name or class, but is {method!r}")
     parameters = {**(parameters or {}), **more}
-    made_with = check_parameters(cls, parameters)
-    algorithm = cls(model, **{name: parameters[name] for name in made_with})
-    options = {name: value for name, value in parameters.items() if name not in made_with}
+    check_parameters(cls, parameters)
+    algorithm, options = make(cls, model, parameters)
     args = options.get("additional_forward_args")
     started = time.perf_counter()
     targets = _targets(algorithm, inputs, target, args)
@@ -228,34 +222,6 @@ def explain(
         seconds=time.perf_counter() - started,
         versions=_versions(cls),
     )
-
-
-def own_parameters(cls: type[Attribution]) -> dict[str, inspect.Parameter]:
-    """Return what a method takes beside model, inputs and target: made with, then called with."""
-    made_with = list(inspect.signature(cls.__init__).parameters.values())[2:]
-    called_with = inspect.signature(cls.attribute).parameters.values()
-    named = [p for p in called_with if p.name not in _COMMON and p.kind not in _VARIABLE]
-    return {parameter.name: parameter for parameter in [*made_with, *named]}
-
-
-def check_parameters(cls: type[Attribution], parameters: Mapping[str, Any]) -> list[str]:
-    """Check that a method takes these parameters, and return those that it is made with.
-
-    Raises
-    ------
-    ParameterError
-        If it does not take one of them, or misses one.
-    """
-    own = own_parameters(cls)
-    unknown = [name for name in parameters if name not in own]
-    missing = [n for n, p in own.items() if p.default is p.empty and n not in parameters]
-    if unknown or missing:
-        verb, names = ("takes no", unknown) if unknown else ("needs", missing)
-        raise ParameterError(
-            f"{cls.__name__} {verb} {' or '.join(names)}; its parameters are {', '.join(own)}"
-        )
-    called_with = inspect.signature(cls.attribute).parameters
-    return [name for name in parameters if name not in called_with]
 
 
 def _targets(algorithm: Attribution, inputs: Any, target: Any, args: Any) -> list[Any]:

@@ -151,6 +151,27 @@ class Forward(Evaluations):
 
         return self.evaluate(1, copies)[:, 0]
 
+    @property
+    def outer(self) -> Inputs:
+        """What the model is called with: ``inputs``, unless those are a layer's activations."""
+        return self.inputs
+
+    def lift(self, points: Iterable[Tensor], chunk: Chunk) -> tuple[Tensor, ...]:
+        """Return points among the model's inputs as points among what is attributed.
+
+        Parameters
+        ----------
+        points
+            For each of ``outer`` a tensor that broadcasts to ``(variants, examples, *features)``.
+        chunk
+            Which variants of which examples these are.
+        """
+        return tuple(points)
+
+    def scores_at_baselines(self, baselines: Any = None) -> Tensor:
+        """Return the model's scores of the baselines: ``(targets, batch)``."""
+        return self.scores_at(self.baselines(baselines))
+
     def baselines(self, baselines: Any = None) -> tuple[Tensor, ...]:
         """Return one baseline for each input that broadcasts to it; see `Inputs.baselines`."""
         return self.inputs.baselines(baselines)

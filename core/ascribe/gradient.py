@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from ascribe.batching import Chunk
 from ascribe.errors import AscribeWarning, InputError
 from ascribe.evaluations import Vary, at_least_single
 from ascribe.forward import Forward, check_count
+from ascribe.layers import saving_is_hooked
 
 
 class DetachedParameters(TorchFunctionMode):
@@ -30,16 +31,12 @@ class DetachedParameters(TorchFunctionMode):
         # What reads or sets an attribute must find the parameter itself. And a checkpoint (which
         # hooks what is saved) computes again during the backward pass, where no block reaches it:
         # it has to save the same tensors both times.
-        if getattr(func, "__name__", "") in _ACCESS or _saving_is_hooked():
+        if getattr(func, "__name__", "") in _ACCESS or saving_is_hooked():
             return func(*args, **kwargs)
         return func(*map(_detached, args), **{k: _detached(v) for k, v in kwargs.items()})
 
 
 _ACCESS = ("__get__", "__set__", "__delete__")
-
-
-def _saving_is_hooked() -> bool:
-    return torch._C._autograd._top_saved_tensors_default_hooks(True) is not None
 
 
 def _detached(value: Any) -> Any:
@@ -84,25 +81,69 @@ def sum_of_gradients(
     tuple of Tensor
         For each input, ``(targets, batch, *features)``, in single precision at least.
     """
-    inputs = forward.inputs
+    _check_differentiable(forward.inputs.tensors)
+
+    def each(chunk: Chunk) -> Iterator[Tensor]:
+        for part in gradients_at(forward, forward.flat(vary(chunk), chunk), chunk):
+            yield weighed(part, weights, chunk)
+
+    rows = gradient_rows(forward, len(weights), internal_batch_size)
+    forward.check_independence(len(weights), vary, rows)
+    return summed(forward, len(weights), rows, each)
+
+
+def gradient_rows(forward: Forward, variants: int, internal_batch_size: int | None) -> int:
+    """Return how many rows one evaluation with gradients takes, as the caller wants or as fit."""
+    rows = check_count(internal_batch_size, "internal_batch_size")
+    return forward.rows_for(variants, differentiated=True) if rows is None else rows
+
+
+def weighed(gradients: Tensor, weights: Tensor, chunk: Chunk) -> Tensor:
+    """Return a weighted sum over a chunk's variants.
+
+    Parameters
+    ----------
+    gradients
+        ``(targets, rows, *features)``.
+    weights
+        ``(all variants,)``.
+    chunk
+        Which variants of which examples the rows are.
+
+    Returns
+    -------
+    Tensor
+        ``(targets, examples, *features)``, in single precision at least.
+    """
+    by_variant = at_least_single(gradients).unflatten(1, (chunk.copies, -1))
+    of_chunk = weights[chunk.variants].to(by_variant)
+    return torch.tensordot(of_chunk, by_variant, dims=([0], [1]))
+
+
+def summed(
+    forward: Forward, variants: int, rows: int, each: Callable[[Chunk], Iterable[Tensor]]
+) -> tuple[Tensor, ...]:
+    """Return the sum of what each chunk of variants gives: ``(targets, batch, *features)`` each.
+
+    Parameters
+    ----------
+    forward
+        The model.
+    variants, rows
+        How many variants there are, and how many rows an evaluation takes.
+    each
+        Returns, for each input, ``(targets, examples, *features)``: the sum over a chunk.
+    """
     sums = tuple(
         at_least_single(tensor.new_zeros((forward.targets, *tensor.shape)))
-        for tensor in inputs.tensors
+        for tensor in forward.inputs.tensors
     )
-    rows = check_count(internal_batch_size, "internal_batch_size")
-    if rows is None:
-        rows = forward.rows_for(len(weights), differentiated=True)
-    _check_differentiable(inputs.tensors)
-    forward.check_independence(len(weights), vary, rows)
 
     def work(chunk: Chunk) -> None:
-        parts = gradients_at(forward, forward.flat(vary(chunk), chunk), chunk)
-        for total, part in zip(sums, parts, strict=True):
-            by_variant = part.to(total).unflatten(1, (chunk.copies, -1))
-            of_chunk = weights[chunk.variants].to(total)
-            total[:, chunk.examples] += torch.tensordot(of_chunk, by_variant, dims=([0], [1]))
+        for total, part in zip(sums, list(each(chunk)), strict=True):
+            total[:, chunk.examples] += part
 
-    forward.run(len(weights), rows, work)
+    forward.run(variants, rows, work)
     return sums
 
 
@@ -130,28 +171,52 @@ def gradients_at(forward: Forward, tensors: Iterable[Tensor], chunk: Chunk) -> t
     """
     points = tuple(tensors)
     _check_differentiable(points)
+
+    def run() -> tuple[list[Tensor], Tensor]:
+        leaves = [point.detach().clone().requires_grad_() for point in points]
+        # Clones again: a model may begin with an operation in place, which no leaf allows.
+        return leaves, forward([leaf.clone() for leaf in leaves], chunk)
+
+    return differentiated(run)[1]
+
+
+def differentiated(
+    run: Callable[[], tuple[list[Tensor], Tensor]],
+) -> tuple[list[Tensor], tuple[Tensor, ...]]:
+    """Return leaves of a graph and the gradient of each target's score with respect to them.
+
+    Parameters
+    ----------
+    run
+        Returns the leaves and the scores ``(targets, rows)`` that came of them.
+
+    Raises
+    ------
+    InputError
+        If the scores do not depend on the leaves differentiably.
+    """
     try:
         with DetachedParameters():
-            return _gradients(forward, points, chunk)
+            return _differentiated(run)
     except RuntimeError as error:
         if batching.out_of_memory(error):
             raise
         # A model that takes gradients of its own parameters as it runs cannot do without them.
-        return _gradients(forward, points, chunk)
+        return _differentiated(run)
 
 
-def _gradients(forward: Forward, points: tuple[Tensor, ...], chunk: Chunk) -> tuple[Tensor, ...]:
+def _differentiated(
+    run: Callable[[], tuple[list[Tensor], Tensor]],
+) -> tuple[list[Tensor], tuple[Tensor, ...]]:
     with torch.inference_mode(False), torch.enable_grad():
-        leaves = [point.detach().clone().requires_grad_() for point in points]
-        # Clones again: a model may begin with an operation in place, which no leaf allows.
-        scores = forward([leaf.clone() for leaf in leaves], chunk)
+        leaves, scores = run()
         if not scores.requires_grad:
             raise InputError(
                 "the scores must depend on the inputs through differentiable operations, but no "
                 "gradient flows back; look for torch.no_grad, detach, item or argmax in the model"
             )
         each = [_gradient(scores, index, leaves) for index in range(len(scores))]
-    return tuple(map(torch.stack, zip(*each, strict=True)))
+    return leaves, tuple(map(torch.stack, zip(*each, strict=True)))
 
 
 def _check_differentiable(tensors: Iterable[Tensor]) -> None:

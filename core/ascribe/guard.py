@@ -135,8 +135,12 @@ def _named_by(func: types.FunctionType) -> list[Any]:
 
 def _remember_module(module: nn.Module, written: list[str]) -> Callable[[], None]:
     """Return what restores a module, and notes the parameters that were written to."""
-    attributes = dict(vars(module))
-    inner = {key: dict(value) for key, value in attributes.items() if isinstance(value, dict)}
+    attributes, passing = dict(vars(module)), _passing_hooks(module)
+    inner = {
+        key: {k: v for k, v in list(value.items()) if k not in passing}
+        for key, value in attributes.items()
+        if isinstance(value, dict)
+    }
     members = [(value, list(value)) for value in attributes.values() if isinstance(value, list)]
     buffers = [b for b in vars(module).get("_buffers", {}).values() if _has_values(b)]
     named = vars(module).get("_parameters", {})
@@ -148,8 +152,10 @@ def _remember_module(module: nn.Module, written: list[str]) -> Callable[[], None
 
     def restore() -> None:
         _restore_dict(vars(module), attributes)
+        passing = _passing_hooks(module)
         for key, value in inner.items():
-            _restore_dict(attributes[key], value)
+            there = list(attributes[key].items())
+            _restore_dict(attributes[key], {**value, **{k: v for k, v in there if k in passing}})
         for held, kept in members:
             held[:] = kept
         for tensor, content in contents:
@@ -164,6 +170,13 @@ def _remember_module(module: nn.Module, written: list[str]) -> Callable[[], None
                 written.append(name)
 
     return restore
+
+
+def _passing_hooks(module: nn.Module) -> set[Any]:
+    """Return the keys of hooks that some thread has there for one forward pass, and will remove."""
+    dicts = [value for value in list(vars(module).values()) if isinstance(value, dict)]
+    items = [item for value in dicts for item in list(value.items())]
+    return {key for key, hook in items if hasattr(getattr(hook, "__self__", None), "transient")}
 
 
 def _has_values(tensor: Tensor | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Integral
 
 import numpy as np
@@ -67,3 +67,19 @@ def quadrature(method: str, n_steps: int) -> tuple[Tensor, Tensor]:
         raise InputError(f"n_steps must be an integer of at least 1, but is {n_steps!r}")
     nodes, weights = RULES[method](int(n_steps))
     return torch.from_numpy(nodes), torch.from_numpy(weights)
+
+
+def along(starts: Sequence[Tensor], ends: Sequence[Tensor], nodes: Tensor) -> tuple[Tensor, ...]:
+    """Return the points of straight paths: ``(nodes, examples, *features)`` for each input.
+
+    Parameters
+    ----------
+    starts, ends
+        For each input a tensor that broadcasts to ``(nodes, examples, *features)``.
+    nodes
+        How far along each point lies, from 0 to 1: ``(nodes,)``.
+    """
+    return tuple(
+        start + nodes.to(end).reshape(-1, *[1] * (end.dim() - 1)) * (end - start)
+        for start, end in zip(starts, ends, strict=True)
+    )

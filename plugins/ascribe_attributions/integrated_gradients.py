@@ -14,11 +14,12 @@ from typing import Any
 
 from torch import Tensor
 
-from ascribe import GradientAttribution, hookimpl
+from ascribe import Attribution, GradientAttribution, hookimpl
 from ascribe.attribution import convergence_delta
 from ascribe.batching import Chunk
 from ascribe.gradient import sum_of_gradients
-from ascribe.quadrature import quadrature
+from ascribe.internal import layer_form, neuron_form
+from ascribe.quadrature import along, quadrature
 
 #: The worst error of the path integral through the kinks of a ReLU net, times the steps: the
 #: largest that was measured was 8.1.
@@ -52,7 +53,7 @@ class IntegratedGradients(GradientAttribution):
             claims.append("antisymmetry")  # nodes that lie alike from either end
         if method == "gausslegendre" and n_steps >= 2:
             claims.append("multilinear_path")  # of up to four factors
-        kinks = ["completeness", "sensitivity", "path_through_kinks"]
+        kinks = ["completeness", "sensitivity", "path_through_kinks", "one_hidden_layer"]
         return {**dict.fromkeys(claims, 0.0), **dict.fromkeys(kinks, KINKS / n_steps)}
 
     def __init__(self, forward_func: Callable[..., Any], multiply_by_inputs: bool = True) -> None:
@@ -116,11 +117,9 @@ class IntegratedGradients(GradientAttribution):
             starts = forward.baselines(baselines)
 
             def path(chunk: Chunk) -> tuple[Tensor, ...]:
-                steps = nodes[chunk.variants]
-                return tuple(
-                    _along(forward.part(start, chunk), forward.part(end, chunk), steps)
-                    for start, end in zip(starts, forward.inputs.tensors, strict=True)
-                )
+                ends = [forward.part(end, chunk) for end in forward.inputs.tensors]
+                begins = [forward.part(start, chunk) for start in starts]
+                return along(begins, ends, nodes[chunk.variants])
 
             averages = sum_of_gradients(forward, path, weights, internal_batch_size)
             pairs = zip(averages, starts, forward.inputs.tensors, strict=True)
@@ -132,10 +131,10 @@ class IntegratedGradients(GradientAttribution):
             return attributions, forward.pack_scores(delta)
 
 
-def _along(start: Tensor, end: Tensor, nodes: Tensor) -> Tensor:
-    return start + nodes.to(end).reshape(-1, *[1] * (end.dim() - 1)) * (end - start)
+LayerIntegratedGradients = layer_form(IntegratedGradients)
+NeuronIntegratedGradients = neuron_form(IntegratedGradients)
 
 
 @hookimpl
-def ascribe_attributions() -> list[type[IntegratedGradients]]:
-    return [IntegratedGradients]
+def ascribe_attributions() -> list[type[Attribution]]:
+    return [IntegratedGradients, LayerIntegratedGradients, NeuronIntegratedGradients]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ascribe import registry
 from ascribe.cli.explain import parse_settings
-from ascribe.errors import AscribeError, InputError, ParameterError
+from ascribe.errors import AscribeError, InputError
+from ascribe.parameters import check_names
 
 if TYPE_CHECKING:
     from ascribe.testing import Report
@@ -55,7 +55,7 @@ def check(
         raise AscribeError(f"checking needs {error.name}: pip install 'ascribe[test]'") from None
     cls = _method(name)
     parameters = parse_settings(settings)
-    _check_parameters(cls, parameters)
+    check_names(cls, parameters)
     held_to = None if claims is None else _claims(claims)
     examples = EXAMPLES if examples is None else examples
     # Of a class that is no plugin of ours, only what was asked is reported.
@@ -91,15 +91,6 @@ def _import(module: str) -> Any:
 
         torchvision()
         return importlib.import_module(module)
-
-
-def _check_parameters(cls: Any, parameters: Mapping[str, Any]) -> None:
-    from ascribe.explanation import own_parameters
-
-    own = own_parameters(cls)
-    for name in parameters:
-        if name not in own:
-            raise ParameterError(f"{cls.__name__} takes no {name}; it takes {', '.join(own)}")
 
 
 def _claims(text: str) -> dict[str, float]:

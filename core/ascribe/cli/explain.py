@@ -14,8 +14,9 @@ import click
 
 from ascribe import registry
 from ascribe.errors import InputError
-from ascribe.explanation import Explanation, check_parameters, own_parameters
+from ascribe.explanation import Explanation
 from ascribe.explanation import explain as explain_inputs
+from ascribe.parameters import check_parameters, own_parameters
 
 #: What a figure can be written as.
 PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
@@ -104,7 +105,7 @@ def explain(
     drawing, style = registry.renderers.get(renderer)(), parse_settings(options)
     # All that can be refused is refused before the work is done.
     check_parameters(cls, parameters)
-    check_switches(own_parameters(cls), parameters)
+    check_switches(own_parameters(cls, parameters), parameters)
     drawing.check(**style)
     check_writable(output, [*PICTURES, ".html"])
     check_writable(save)
@@ -114,7 +115,7 @@ def explain(
     classifier = models.load_classifier(model, weights)
     chosen = [classifier.target(text) for text in targets] or None
     inputs = classifier.read(picture)
-    if "show_progress" in own_parameters(cls):
+    if "show_progress" in own_parameters(cls, parameters):
         parameters.setdefault("show_progress", sys.stderr.isatty())
     probabilities = classifier.predict(inputs)
     explanation = explain_inputs(classifier.model, inputs, cls, chosen, parameters)

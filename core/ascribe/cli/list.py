@@ -10,7 +10,7 @@ import click
 
 from ascribe import registry
 from ascribe.errors import UnknownPluginError
-from ascribe.explanation import own_parameters
+from ascribe.parameters import own_parameters
 from ascribe.registry import Listing, Registry
 
 KINDS: dict[str, Registry[Any]] = {

@@ -12,7 +12,14 @@ as a function, `check_method`, and in the shell, ``ascribe check my_method``. It
 ``pip install ascribe[test]``.
 """
 
-from ascribe.testing import axioms, contract, forms, oracles, surroundings  # noqa: F401 - checks
+from ascribe.testing import (  # noqa: F401 - checks
+    axioms,
+    contract,
+    forms,
+    inside,
+    oracles,
+    surroundings,
+)
 from ascribe.testing.properties import PROPERTIES, Property
 from ascribe.testing.pytest_checks import configured, parametrize_with_checks
 from ascribe.testing.runner import Outcome, Report, check_method

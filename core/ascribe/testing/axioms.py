@@ -57,7 +57,7 @@ def completeness(subject: Subject, draw: st.DataObject) -> None:
     # A layer norm of few units may jump along the path, and no quadrature bounds a jump.
     inexact = subject.claims.get("completeness", 0.0) > 0
     case = draw.draw(cases(subject, CONTINUOUS if inexact else zoo.PURE))
-    model, x, b = case.model(), case.inputs(), case.inputs(1)
+    model, x, b = case.model(), case.inputs(), subject.baselines(case)
     a = subject.attribute(model, x, target=0, baselines=b)
     b = b if subject.takes("baselines") else torch.zeros_like(x)
     at_x, at_b = score(model, x, 0), score(model, b, 0)
@@ -70,7 +70,7 @@ def sensitivity(subject: Subject, draw: st.DataObject) -> None:
     """If x and b differ in one element and f(x) differs from f(b), its attribution is not zero
     (Sundararajan, Taly and Yan, ICML 2017)."""  # noqa: D209
     case = draw.draw(cases(subject, zoo.PURE_VECTOR))
-    model, b = case.model(), case.inputs()
+    model, b = case.model(), subject.baselines(case)
     x, place = b.clone(), draw.draw(st.integers(0, case.layout.features[0] - 1), label="element")
     x[:, place] += draw.draw(st.sampled_from([1.0, -2.0, 5.0]), label="change")
     a = subject.attribute(model, x, target=0, baselines=b)
@@ -88,7 +88,7 @@ def sensitivity(subject: Subject, draw: st.DataObject) -> None:
 def dummy(subject: Subject, draw: st.DataObject) -> None:
     """An element that f does not depend on gets zero (sensitivity (b), null player)."""
     case = draw.draw(cases(subject, zoo.PURE_VECTOR))
-    inner, x, b = case.model(), case.inputs(), case.inputs(1)
+    inner, x, b = case.model(), case.inputs(), subject.baselines(case)
     place = draw.draw(st.integers(0, case.layout.features[0] - 1), label="element")
     keep = torch.ones_like(x[:1]).index_fill(1, torch.tensor([place]), 0)
 
@@ -103,7 +103,7 @@ def linearity(subject: Subject, draw: st.DataObject) -> None:
     """The attribution of r f + s g is r times that of f plus s times that of g."""
     case = draw.draw(cases(subject, zoo.PURE_VECTOR))
     other = Case(draw.draw(st.sampled_from(SMOOTH), label="g"), case.layout, case.batch)
-    f, g, x, b = case.model(), other.model(), case.inputs(), case.inputs(1)
+    f, g, x, b = case.model(), other.model(), case.inputs(), subject.baselines(case)
     r, s = (draw.draw(st.sampled_from([1.0, -1.0, 2.0, 0.5]), label=name) for name in "rs")
     combined = zoo.composed(lambda x: r * f(x.clone()) + s * g(x), f, g)
     both = subject.attribute(combined, x, target=0, baselines=b)
@@ -119,7 +119,7 @@ def symmetry(subject: Subject, draw: st.DataObject) -> None:
     """Elements that f treats alike, and that are alike in x and b, get the same
     (Shapley 1953; Sundararajan, Taly and Yan, ICML 2017)."""  # noqa: D209
     case = draw.draw(cases(subject, zoo.PURE_VECTOR))
-    inner, x, b = case.model(), case.inputs(), case.inputs(1)
+    inner, x, b = case.model(), case.inputs(), subject.baselines(case)
     swap = torch.arange(case.layout.features[0])
     swap[[0, -1]] = swap[[-1, 0]]
     x[:, -1], b[:, -1] = x[:, 0], b[:, 0]
@@ -134,7 +134,7 @@ def implementation_invariance(subject: Subject, draw: st.DataObject) -> None:
     """Two models that compute the same function get the same attributions
     (Sundararajan, Taly and Yan, ICML 2017)."""  # noqa: D209
     case = draw.draw(cases(subject, ("relu", "functional relu")))
-    model, x, b = case.model(), case.inputs(), case.inputs(1)
+    model, x, b = case.model(), case.inputs(), subject.baselines(case)
     *hidden, last = model.layers  # type: ignore[misc]
 
     def rewritten(x: Tensor) -> Tensor:
@@ -154,7 +154,7 @@ def affine_invariance(subject: Subject, draw: st.DataObject) -> None:
     """Inputs in other units, x -> s x + c for x and b alike, change no attribution
     (Friedman 2004; Kindermans et al. 2019 for the shift)."""  # noqa: D209
     case = draw.draw(cases(subject, zoo.PURE_VECTOR))
-    model, x, b = case.model(), case.inputs(), case.inputs(1)
+    model, x, b = case.model(), case.inputs(), subject.baselines(case)
     s = draw.draw(st.sampled_from([2.0, -1.0, 0.5]), label="scale")
     c = draw.draw(st.sampled_from([0.0, 1.0, -3.0]), label="shift")
     one = subject.attribute(model, x, target=0, baselines=b)
@@ -170,7 +170,7 @@ def demand_monotonicity(subject: Subject, draw: st.DataObject) -> None:
     """If f never falls with an element that is at least its baseline, it gets at least zero
     (Friedman and Moulin 1999)."""  # noqa: D209
     case = draw.draw(cases(subject, ("linear", "relu", "tanh")))
-    model, b = case.model(), case.inputs(1)
+    model, b = case.model(), subject.baselines(case)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name.endswith("weight"):
@@ -189,7 +189,7 @@ def demand_monotonicity(subject: Subject, draw: st.DataObject) -> None:
 def null_at_the_baseline(subject: Subject, draw: st.DataObject) -> None:
     """Where x equals b every attribution is zero."""
     case = draw.draw(cases(subject, zoo.PURE))
-    x = case.inputs()
+    x = subject.baselines(case)
     a = subject.attribute(case.model(), x, target=0, baselines=x.clone())
     limit = tolerance(subject, "null_at_the_baseline", case, score(case.model(), x, 0))
     compare(a, torch.zeros_like(a), limit, "attribution at the baseline", case)
@@ -199,7 +199,7 @@ def null_at_the_baseline(subject: Subject, draw: st.DataObject) -> None:
 def antisymmetry(subject: Subject, draw: st.DataObject) -> None:
     """Exchanging x and b turns every attribution's sign."""
     case = draw.draw(cases(subject, zoo.PURE))
-    model, x, b = case.model(), case.inputs(), case.inputs(1)
+    model, x, b = case.model(), case.inputs(), subject.baselines(case)
     there = subject.attribute(model, x, target=0, baselines=b)
     back = subject.attribute(model, b, target=0, baselines=x)
     limit = tolerance(subject, "antisymmetry", case, there, score(model, x, 0), score(model, b, 0))
@@ -226,7 +226,7 @@ def randomisation_sensitivity(subject: Subject, draw: st.DataObject) -> None:
     """Other weights give another attribution (Adebayo et al., NeurIPS 2018)."""
     case = draw.draw(cases(subject, ("linear", "tanh", "gelu"), batches=(3, 3)))
     layout = case.layout
-    x, b, maps = case.inputs(), case.inputs(1), list[Any]()
+    x, b, maps = case.inputs(), subject.baselines(case), list[Any]()
     for seed in (layout.seed, layout.seed + 1):
         model = zoo.build(case.family, type(layout)(**{**vars(layout), "seed": seed}))
         a = subject.attribute(model, x, target=0, baselines=b).flatten()

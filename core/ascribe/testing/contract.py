@@ -15,11 +15,8 @@ from ascribe.targets import Targets
 from ascribe.testing import zoo
 from ascribe.testing.properties import prop
 from ascribe.testing.sound import any_target, of_every_family, sound, tolerance
-from ascribe.testing.subject import (
-    PropertyFailure,
-    Subject,
-    compare,
-)
+from ascribe.testing.subject import Case, PropertyFailure, Subject, compare
+from ascribe.testing.zoo import Layout
 
 
 def _tries_gradients(subject: Subject) -> bool:
@@ -47,12 +44,40 @@ def runs_on_every_model(subject: Subject, draw: st.DataObject) -> None:
             raise PropertyFailure(f"raised {kind}: {told}, on {case}") from error
 
 
+def _takes_vectors(subject: Subject) -> bool:
+    return subject.window is None or len(subject.window) == 1
+
+
+@prop("contract", _takes_vectors)
+def whole_numbers(subject: Subject, draw: st.DataObject) -> None:
+    """Whole numbers, such as a table of embeddings takes, get what the same numbers in floating
+    point get: attributions, or an error where the method needs a gradient."""  # noqa: D209
+    side = max(draw.draw(st.integers(1, 4), label="side"), *(subject.window or (1,)))
+    seed = draw.draw(st.integers(0, 999), label="seed")
+    case = Case("words", Layout(features=(side,), seed=seed), 2)
+    words, ids, base = case.model(), case.inputs(), subject.baselines(case)
+    table = zoo.composed(lambda x: words(x.round().long()), words)
+    try:
+        expected = subject.attribute(table, ids.double(), target=0, baselines=base.double())
+    except Exception:
+        expected = None
+    try:
+        found = subject.attribute(words, ids, target=0, baselines=base)
+    except Exception as error:
+        if expected is not None:
+            raise PropertyFailure(f"raised {error!r} of whole numbers alone, on {case}") from error
+        return
+    if expected is None:
+        raise PropertyFailure(f"whole numbers got numbers and no error, on {case}")
+    compare(found, expected, tolerance(case, expected), "of whole numbers", case)
+
+
 @prop("contract")
 def examples_are_independent(subject: Subject, draw: st.DataObject) -> None:
     """One example's result does not depend on the others in its batch, nor on their order."""
     case = sound(subject, draw, batches=(2, 3))
     model, inputs, target = case.model(), case.inputs(), any_target(draw, case)
-    baseline = case.inputs(1)
+    baseline = subject.baselines(case)
     whole = subject.attribute(model, inputs, target=target, baselines=baseline)
     for row in range(case.batch):
         part = slice(row, row + 1)
@@ -63,7 +88,7 @@ def examples_are_independent(subject: Subject, draw: st.DataObject) -> None:
     compare(moved, whole[order], tolerance(case, whole), "in another order", case)
 
 
-CUTS = ("perturbations_per_eval", "internal_batch_size")
+CUTS = ("perturbations_per_eval", "internal_batch_size", "nt_samples_batch_size")
 
 
 @prop("contract", _knows(*CUTS))
@@ -92,14 +117,16 @@ def how_work_is_cut(subject: Subject, draw: st.DataObject) -> None:
 
 @prop("contract")
 def same_seed_same_numbers(subject: Subject, draw: st.DataObject) -> None:
-    """Two calls in the same random state, with the same seed, give the same numbers."""
+    """Two calls give the same numbers: with the same ``seed`` where one is taken, whatever the
+    global random state; else in the same state."""  # noqa: D209
     case = sound(subject, draw)
     model, inputs = case.model(), case.inputs()
+    seed = case.layout.seed if subject.takes("seed") else None
     with torch.random.fork_rng(devices=[]):
         results = []
-        for _ in range(2):
-            torch.manual_seed(case.layout.seed)
-            results.append(subject.attribute(model, inputs, target=0))
+        for turn in range(2):
+            torch.manual_seed(case.layout.seed if seed is None else turn)
+            results.append(subject.attribute(model, inputs, target=0, seed=seed))
     compare(results[0], results[1], 0.0, "in a second call", case)
 
 
@@ -129,7 +156,11 @@ def calls_are_independent(subject: Subject, draw: st.DataObject) -> None:
     check("in a call after the weights changed")
 
 
-@prop("contract")
+def _chooses_scores(subject: Subject) -> bool:
+    return subject.takes("target") and not subject.takes("neuron_selector")
+
+
+@prop("contract", _chooses_scores)
 def targets_of_each_form(subject: Subject, draw: st.DataObject) -> None:
     """A target for each example, in a list or a tensor, equals calls with a lone target."""
     case = sound(subject, draw)
@@ -186,7 +217,7 @@ def convergence_delta(subject: Subject, draw: st.DataObject) -> None:
     """The convergence delta is the sum of the attributions less the change of the score."""
     case = sound(subject, draw)
     model, x, target = case.model(), case.inputs(), any_target(draw, case)
-    b = case.inputs(1) if subject.takes("baselines") else torch.zeros_like(x)
+    b = subject.baselines(case) if subject.takes("baselines") else torch.zeros_like(x)
     found, delta = subject.attribute(
         model, x, target=target, baselines=b, return_convergence_delta=True
     )
@@ -220,11 +251,11 @@ def bad_arguments_are_refused(subject: Subject, draw: st.DataObject) -> None:
     """A target out of range, or a baseline or mask that does not fit, raises an error."""
     case = sound(subject, draw, ("linear", "relu"), batches=(2, 3))
     model, inputs = case.model(), case.inputs()
-    bad: list[dict[str, Any]] = [
-        {"target": case.layout.classes},
-        {"target": [0] * (case.batch + 1)},
-        {},
-    ]
+    bad: list[dict[str, Any]] = []
+    if subject.takes("target") or subject.takes("neuron_selector"):
+        bad += [{"target": case.layout.classes}, {"target": [0] * (case.batch + 1)}]
+    if _chooses_scores(subject):
+        bad.append({})
     if subject.takes("baselines"):
         bad += [{"target": 0, "baselines": torch.zeros(2, 7)}, {"target": 0, "baselines": (0, 0)}]
     if subject.takes("feature_mask"):

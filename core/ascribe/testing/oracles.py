@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ascribe.inputs import Inputs
 from ascribe.testing.axioms import score, tolerance
 from ascribe.testing.properties import Check, prop
 from ascribe.testing.subject import Case, PropertyFailure, Subject, cases, compare
 from ascribe.testing.tolerances import sampling
 from ascribe.testing.zoo import Layout, composed, numbers
-from ascribe.windows import Windows
 
 
 def oracle(check: Check) -> Check:
@@ -27,7 +26,7 @@ def _linear(
 ) -> tuple[Case, Tensor, Tensor, Tensor, float]:
     """Return a linear model's case, weights, inputs, baselines and tolerance."""
     case = draw.draw(cases(subject, ("linear", "flat linear")))
-    model, x, b = case.model(), case.inputs(), case.inputs(1)
+    model, x, b = case.model(), case.inputs(), subject.baselines(case)
     weight = next(model.parameters())[0].detach().reshape(case.layout.features)
     b = b if subject.takes("baselines") else torch.zeros_like(x)
     return (
@@ -83,24 +82,29 @@ def gradient(subject: Subject, draw: st.DataObject) -> None:
 @oracle
 def windows_on_linear(subject: Subject, draw: st.DataObject) -> None:
     """Of f = w x every element gets the mean, over the windows that cover it, of what they hide."""
-    side = draw.draw(st.integers(1, 7), label="side")
-    size = draw.draw(st.integers(1, side), label="window")
-    step = draw.draw(st.integers(1, size), label="stride")
-    case = Case("linear", Layout(features=(side,), seed=draw.draw(st.integers(0, 99))), 2)
+    sides = draw.draw(st.sampled_from([(5,), (7,), (1,), (2, 4, 5), (1, 3, 6)]), label="sides")
+    size = tuple(draw.draw(st.integers(1, side), label="window") for side in sides)
+    step = tuple(draw.draw(st.integers(1, width), label="stride") for width in size)
+    family = "linear" if len(sides) == 1 else "flat linear"
+    case = Case(family, Layout(features=sides, seed=draw.draw(st.integers(0, 99))), 2)
     model, x, b = case.model(), case.inputs(), case.inputs(1)
-    shares = model.weight[0].detach() * (x - b)  # type: ignore[index]
-    inputs = Inputs.of(x)
-    boxes = Windows(inputs, (size,), (step,)).boxes[0]
-    total, count = torch.zeros_like(x), torch.zeros(side)
-    for (box,) in boxes:
-        total[:, box] += shares[:, box].sum(1, keepdim=True)
+    shares = next(model.parameters())[0].detach().reshape(sides) * (x - b)
+    total, count = torch.zeros_like(x), torch.zeros(sides)
+    for box in itertools.product(*map(_windows, sides, size, step)):
+        total[:, *box] += shares[:, *box].flatten(1).sum(1).reshape(-1, *[1] * len(sides))
         count[box] += 1
     other = Subject(
-        subject.cls, {**subject.parameters, "sliding_window_shapes": (size,), "strides": (step,)}
+        subject.cls, {**subject.parameters, "sliding_window_shapes": size, "strides": step}
     )
     found = other.attribute(model, x, target=0, baselines=b)
     limit = tolerance(subject, "windows_on_linear", case, shares, score(model, x, 0))
     compare(found, total / count, limit, f"windows of {size} in steps of {step}", case)
+
+
+def _windows(side: int, size: int, step: int) -> list[slice]:
+    """Return the windows along one side: the last one is clipped where it would stick out."""
+    last = math.ceil((side - size) / step)
+    return [slice(n * step, min(n * step + size, side)) for n in range(last + 1)]
 
 
 @oracle
@@ -172,7 +176,7 @@ def path_through_kinks(subject: Subject, draw: st.DataObject) -> None:
     """On a ReLU net the path integral is the sum over its linear pieces, split where units switch
     (claimed with the error of its quadrature)."""  # noqa: D209
     case = draw.draw(cases(subject, ("relu", "functional relu")))
-    model, x, b = case.model(), case.inputs(), case.inputs(1)
+    model, x, b = case.model(), case.inputs(), subject.baselines(case)
     expected = torch.stack([_exact_path(model, *pair) for pair in zip(x, b, strict=True)])
     found = subject.attribute(model, x, target=0, baselines=b)
     limit = tolerance(
@@ -201,7 +205,7 @@ def _exact_path(model: torch.nn.Module, x: Tensor, b: Tensor) -> Tensor:
     return (x - b) * ((cuts[1:] - cuts[:-1]) @ slopes)
 
 
-@oracle
+@prop("oracle", lambda subject: subject.takes("stdevs"))
 def smoothed_quadratic(subject: Subject, draw: st.DataObject) -> None:
     """Of f = x A x the mean gradient under noise of deviation s is (A + A') x, within six standard
     errors, s |A + A'| / sqrt(n) (Smilkov et al. 2017; give ``stdevs`` and ``nt_samples``)."""  # noqa: D209

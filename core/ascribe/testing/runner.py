@@ -224,4 +224,7 @@ def _search(subject: Subject, prop: Property, examples: int, seed: int) -> tuple
 
 
 def _told(error: Exception) -> str:
-    return f"raised {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    drawn = [note for note in getattr(error, "__notes__", []) if note.startswith("Draw ")]
+    case = " ".join(" ".join(drawn).split())
+    told = f"raised {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    return f"{told}, with {case}" if case else told

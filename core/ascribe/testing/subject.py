@@ -13,6 +13,7 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from ascribe.parameters import inner_of, make, own_parameters
 from ascribe.testing import zoo
 from ascribe.testing.zoo import Layout
 
@@ -46,8 +47,15 @@ class Subject:
     claims: Mapping[str, float] = field(default_factory=dict)
 
     def takes(self, name: str) -> bool:
-        """Whether ``attribute`` has a parameter of that name."""
-        return name in inspect.signature(self.cls.attribute).parameters  # type: ignore[attr-defined]
+        """Whether ``attribute``, of the method or of one inside it, has such a parameter."""
+        inner = inner_of(self.parameters)
+        inside = inner is not None and Subject(inner).takes(name)
+        return inside or name in inspect.signature(self.cls.attribute).parameters  # type: ignore[attr-defined]
+
+    @property
+    def made_with(self) -> set[str]:
+        """What it is made with, beside the model."""
+        return {n for n in own_parameters(self.cls, self.parameters) if not self.takes(n)}
 
     @property
     def window(self) -> tuple[int, ...] | None:
@@ -59,24 +67,36 @@ class Subject:
 
     def attribute(self, model: Callable[..., Any], inputs: Any, **options: Any) -> Any:
         """Return attributions; options that are None, or that it does not know, are left out."""
-        return self.call(self.make(model), inputs, **options)
+        return self.call(self.make(model, len(as_tuple(inputs))), inputs, **options)
 
-    def make(self, model: Callable[..., Any]) -> Any:
-        """Return the method, made with a model."""
-        return self.cls(model, **{k: v for k, v in self.parameters.items() if k in self._made_with})
+    def make(self, model: Callable[..., Any], inputs: int = 1) -> Any:
+        """Return the method, made with a model of so many inputs.
+
+        A method at a layer gets one that hands on the inputs, and a method of a neuron one that
+        hands on the scores: it must then keep all that a method at the inputs must keep.
+        """
+        given = dict(self.parameters)
+        if "layer" in self.made_with - given.keys():
+            model = placed = Placed(model, inputs)
+            given["layer"] = placed.exit if self.takes("neuron_selector") else placed.entry
+        return make(self.cls, model, given)[0]
 
     def call(self, method: Any, inputs: Any, **options: Any) -> Any:
         """Return attributions by a method that was made before; see `attribute`."""
-        given = {k: v for k, v in self.parameters.items() if k not in self._made_with}
+        given = {k: v for k, v in self.parameters.items() if k not in self.made_with}
         given.update({k: v for k, v in options.items() if v is not None})
-        optional = ("baselines", "additional_forward_args")
+        if self.takes("neuron_selector"):
+            given.setdefault("neuron_selector", options.get("target", _all_of_it))
+        optional = ("baselines", "additional_forward_args", "target")
         given = {k: v for k, v in given.items() if k not in optional or self.takes(k)}
         self._fill_windows(inputs, given)
         return method.attribute(inputs, **given)
 
-    @property
-    def _made_with(self) -> list[str]:
-        return list(inspect.signature(self.cls).parameters)[1:]
+    def baselines(self, case: Case) -> Tensor:
+        """Return baselines for a case: one for all, where the method draws from several."""
+        several = case.inputs(1)
+        draws = getattr(self.cls, "draws_baselines", False)
+        return several[:1].repeat(case.batch, *[1] * (several.dim() - 1)) if draws else several
 
     def _fill_windows(self, inputs: Any, given: dict[str, Any]) -> None:
         """Give each of several inputs its window, and windows of one where none are given."""
@@ -90,6 +110,31 @@ class Subject:
             given[name] = shapes if isinstance(inputs, tuple) else shapes[0]
         elif len(tensors) > 1 and self.window is not None:
             given.update({n: (given[n],) * len(tensors) for n in (name, "strides") if n in given})
+
+
+def _all_of_it(scores: Tensor) -> Tensor:
+    return scores
+
+
+class Placed(nn.Module):
+    """A model behind a layer that hands on its inputs, and before one that hands on its scores."""
+
+    def __init__(self, model: Callable[..., Any], inputs: int) -> None:
+        super().__init__()
+        self.entry, self.exit, self.model, self.inputs = Entry(), nn.Identity(), model, inputs
+        for layer in (self, self.entry, self.exit):
+            layer.training = False
+
+    def forward(self, *given: Tensor) -> Any:
+        inputs = as_tuple(self.entry(*given[: self.inputs]))
+        return self.exit(self.model(*inputs, *given[self.inputs :]))
+
+
+class Entry(nn.Module):
+    """A layer that hands on what it is given."""
+
+    def forward(self, *inputs: Tensor) -> Any:
+        return inputs[0] if len(inputs) == 1 else inputs
 
 
 @contextlib.contextmanager

@@ -32,7 +32,8 @@ def _snapshot(model: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
         state[f"input {index}'s requires_grad"] = tensor.requires_grad
         state[f"input {index}'s grad"] = _content(tensor.grad)
         state[f"input {index}'s version"] = tensor._version
-    for name, tensor in model.state_dict().items():
+    # Not of `state_dict`: that leaves out buffers that are not persistent.
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         state[f"the model's {name}"] = tensor.detach().numpy().tobytes()
     for name, parameter in model.named_parameters():
         state[f"{name}'s grad"] = _content(parameter.grad)
