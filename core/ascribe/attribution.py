@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -34,7 +34,10 @@ class Attribution(ABC):
 
     #: True where `attribute` takes `ascribe.Targets` (all that is computed through `bind` does):
     #: several targets then share one pass. Elsewhere `ascribe.explain` calls it once for each.
-    several_targets: ClassVar[bool] = False
+    several_targets: bool = False
+
+    #: True where ``baselines`` are a distribution to draw from, not one for each example.
+    draws_baselines: bool = False
 
     #: Where the attribution takes place; None for the inputs. See `ascribe.sites`.
     site: Site | None = None

@@ -221,7 +221,7 @@ class Evaluations:
 
     def part(self, tensor: Tensor, chunk: Chunk) -> Tensor:
         """Return what a chunk needs of a tensor with one entry for each example or for all."""
-        return tensor[None] if len(tensor) != self.inputs.batch else tensor[None, chunk.examples]
+        return self.inputs.part(tensor, chunk.examples)
 
 
 def _couples(module: nn.Module) -> bool:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from functools import cached_property
 from numbers import Integral
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -59,7 +59,7 @@ class Forward(Evaluations):
         self.several = isinstance(target, Targets)
         self._stack = ExitStack()
 
-    def __enter__(self) -> Forward:
+    def __enter__(self) -> Self:
         warn_if_training(self._modules)
         self._stack.enter_context(untouched(self._modules))
         return self
@@ -141,16 +141,6 @@ class Forward(Evaluations):
             self.run(variants, limit, work, bar)
         return table
 
-    def scores_at(self, tensors: Iterable[Tensor]) -> Tensor:
-        """Return the scores at other points, each of the inputs' shape or with a batch of one."""
-        points = tuple(tensors)
-
-        def copies(chunk: Chunk) -> tuple[Tensor, ...]:
-            # These may be the caller's own, and the model may write to them.
-            return tuple(self.part(point, chunk).clone() for point in points)
-
-        return self.evaluate(1, copies)[:, 0]
-
     @property
     def outer(self) -> Inputs:
         """What the model is called with: ``inputs``, unless those are a layer's activations."""
@@ -168,9 +158,19 @@ class Forward(Evaluations):
         """
         return tuple(points)
 
+    def outer_scores(self, variants: int, vary: Vary) -> Tensor:
+        """Return the model's scores of variants of ``outer``: see `evaluate`."""
+        return self.evaluate(variants, vary)
+
     def scores_at_baselines(self, baselines: Any = None) -> Tensor:
-        """Return the model's scores of the baselines: ``(targets, batch)``."""
-        return self.scores_at(self.baselines(baselines))
+        """Return the model's scores of baselines of ``outer``: ``(targets, batch)``."""
+        points = self.outer.baselines(baselines)
+
+        def copies(chunk: Chunk) -> tuple[Tensor, ...]:
+            # These may be the caller's own, and the model may write to them.
+            return tuple(self.part(point, chunk).clone() for point in points)
+
+        return self.outer_scores(1, copies)[:, 0]
 
     def baselines(self, baselines: Any = None) -> tuple[Tensor, ...]:
         """Return one baseline for each input that broadcasts to it; see `Inputs.baselines`."""

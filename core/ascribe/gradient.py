@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,8 @@ class DetachedParameters(TorchFunctionMode):
             return func(*args, **kwargs)
         return func(*map(_detached, args), **{k: _detached(v) for k, v in kwargs.items()})
 
+
+Result = TypeVar("Result")
 
 _ACCESS = ("__get__", "__set__", "__delete__")
 
@@ -195,14 +197,19 @@ def differentiated(
     InputError
         If the scores do not depend on the leaves differentiably.
     """
+    return without_parameters(lambda: _differentiated(run))
+
+
+def without_parameters(run: Callable[[], Result]) -> Result:
+    """Return what a function returns, with parameters out of its graph if it can do without."""
     try:
         with DetachedParameters():
-            return _differentiated(run)
+            return run()
     except RuntimeError as error:
         if batching.out_of_memory(error):
             raise
         # A model that takes gradients of its own parameters as it runs cannot do without them.
-        return _differentiated(run)
+        return run()
 
 
 def _differentiated(
@@ -210,13 +217,18 @@ def _differentiated(
 ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
     with torch.inference_mode(False), torch.enable_grad():
         leaves, scores = run()
-        if not scores.requires_grad:
-            raise InputError(
-                "the scores must depend on the inputs through differentiable operations, but no "
-                "gradient flows back; look for torch.no_grad, detach, item or argmax in the model"
-            )
+        check_graph(scores)
         each = [_gradient(scores, index, leaves) for index in range(len(scores))]
     return leaves, tuple(map(torch.stack, zip(*each, strict=True)))
+
+
+def check_graph(scores: Tensor) -> None:
+    """Refuse scores that do not depend on anything differentiably."""
+    if not scores.requires_grad:
+        raise InputError(
+            "the scores must depend on the inputs through differentiable operations, but no "
+            "gradient flows back; look for torch.no_grad, detach, item or argmax in the model"
+        )
 
 
 def _check_differentiable(tensors: Iterable[Tensor]) -> None:

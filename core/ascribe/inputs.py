@@ -82,6 +82,13 @@ class Inputs:
         given = self.per_input(baselines, "baselines")
         return tuple(map(_baseline, range(len(given)), given, self.tensors))
 
+    def part(self, tensor: Tensor, examples: slice) -> Tensor:
+        """Return what some examples need of a tensor with one entry for each of them, or for all.
+
+        With a leading axis of one, for variants.
+        """
+        return tensor[None] if len(tensor) != self.batch else tensor[None, examples]
+
     def per_input(self, values: Any, what: str) -> tuple[Any, ...]:
         """Return one value for each input from a lone value or from a form of them.
 

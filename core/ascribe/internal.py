@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ascribe.attribution import Attribution, GradientAttribution, PerturbationAttribution
-from ascribe.sites import FromLayer, LayerForward, UpToNeuron
+from ascribe.inputs import Inputs
+from ascribe.sites import FromLayer, LayerForward, NeuronForward, UpToNeuron
 
 
 class InternalAttribution(Attribution):
@@ -111,6 +112,19 @@ class NeuronAttribution(InternalAttribution):
         site = UpToNeuron(self.layer, attribute_to_neuron_input)
         return site.bind(self.forward_func, inputs, neuron_selector, additional_forward_args)
 
+    def bind_through(
+        self,
+        inputs: Any,
+        neuron_selector: Any,
+        target: Any = None,
+        additional_forward_args: Any = None,
+        attribute_to_neuron_input: bool = False,
+    ) -> NeuronForward:
+        """Return the model, with the neuron on the way watched: see `bind_neuron` and `bind`."""
+        site = UpToNeuron(self.layer, attribute_to_neuron_input)
+        bound = Inputs.of(inputs), target, additional_forward_args
+        return NeuronForward(self.forward_func, site, neuron_selector, *bound)
+
     def bind(self, inputs: Any, target: Any = None, additional_forward_args: Any = None) -> Any:
         """Return the model up to the neuron that ``target`` selects: see `bind_neuron`."""
         return self.bind_neuron(inputs, target, additional_forward_args)
@@ -197,6 +211,13 @@ class _Form(InternalAttribution):
 class _LayerForm(_Form, LayerAttribution):
     renamed: ClassVar[dict[str, str]]
 
+    @classmethod
+    def claims(cls, **parameters: Any) -> dict[str, float]:
+        claims = super().claims(**parameters)
+        if "one_hidden_layer" in claims:  # in which the model is linear from the layer on
+            claims["hidden_units"] = 0.0
+        return claims
+
     def has_convergence_delta(self) -> bool:
         """As the method at the inputs."""
         return self._method.has_convergence_delta()
@@ -235,7 +256,7 @@ def _describe(
     form: Any, method: type[Attribution], prefix: str, place: str, called_with: Iterable[Parameter]
 ) -> None:
     """Give a form its name, its place, its documentation and its signatures."""
-    form.method = method
+    form.method, form.draws_baselines = method, method.draws_baselines
     form.__name__ = form.__qualname__ = prefix + method.__name__
     form.__module__ = method.__module__
     form.__doc__ = f"{inspect.getdoc(method)}\n\nHere {place}: see `ascribe.internal`."

@@ -178,18 +178,31 @@ class Taps:
 
     def cut(self, run: Callable[[], Any], rows: int) -> tuple[list[Tensor], Any]:
         """Return the activations of rows as leaves of a graph, and what the model makes of them."""
+
+        def leaves(tensors: list[Tensor]) -> list[Tensor]:
+            _refuse_checkpoint()
+            apart = by_row(tensors, rows)
+            return [tensor.detach().clone().requires_grad_() for tensor in apart]
+
+        return self._watched(run, leaves)
+
+    def watch(self, run: Callable[[], Any]) -> tuple[list[Tensor], Any]:
+        """Return the activations in the middle of a graph, and what the model makes of them."""
+        return self._watched(run, lambda tensors: [tensor.clone() for tensor in tensors])
+
+    def _watched(
+        self, run: Callable[[], Any], keep: Callable[[list[Tensor]], list[Tensor]]
+    ) -> tuple[list[Tensor], Any]:
         found: list[list[Tensor]] = [[] for _ in self._layers]
 
         def visit(number: int, tensors: list[Tensor]) -> list[Tensor]:
-            _refuse_checkpoint()
-            apart = by_row(tensors, rows)
-            leaves = [tensor.detach().clone().requires_grad_() for tensor in apart]
-            found[number] += leaves
-            return [leaf.clone() for leaf in leaves]  # which no leaf allows: writing to it
+            kept = keep(tensors)
+            found[number] += kept
+            return [tensor.clone() for tensor in kept]  # what follows may write to them
 
         with visited(self._layers, self._of_inputs, visit):
             output = run()
-        return [leaf for leaves in found for leaf in leaves], output
+        return [tensor for tensors in found for tensor in tensors], output
 
     def _note(self, uses: list[list[int]]) -> None:
         for layer, counts in zip(self._layers, uses, strict=True):

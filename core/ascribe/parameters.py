@@ -54,6 +54,7 @@ def check_parameters(cls: type, given: Mapping[str, Any]) -> None:
 def check_names(cls: type, given: Mapping[str, Any]) -> None:
     """Check that a method takes these parameters, whatever it misses; see `check_parameters`."""
     own = own_parameters(cls, given)
+    _refuse(cls, "needs", [name for name in own if name == AROUND and name not in given], own)
     _refuse(cls, "takes no", [name for name in given if name not in own], own)
 
 

@@ -18,12 +18,12 @@ from torch import Tensor
 
 from ascribe.batching import Chunk
 from ascribe.errors import TargetError
-from ascribe.evaluations import at_least_single
+from ascribe.evaluations import Vary
 from ascribe.forward import Forward
-from ascribe.gradient import differentiated
+from ascribe.gradient import check_graph, differentiated, without_parameters
 from ascribe.inputs import Inputs
 from ascribe.layers import Taps, by_row, find_layers
-from ascribe.targets import Targets, tensor_output
+from ascribe.targets import Targets, tensor_output, total
 
 
 class Site(Protocol):
@@ -202,7 +202,7 @@ class LayerForward(Forward):
             rows = [tensor[examples] for tensor in outer.tensors]
             return taps.replace(activations, lambda: plain.output(rows, examples))
 
-        self._below = Forward(below, outer, _sum_by_row, additional_forward_args)
+        self._below = Forward(below, outer, total, additional_forward_args)
         activations = self._activations(outer.tensors)
         assert taps.uses is not None  # they were just counted
         inputs = Activations(
@@ -228,10 +228,15 @@ class LayerForward(Forward):
         """Return the activations for baselines of the model's inputs."""
         return tuple(self._activations(self.outer.baselines(baselines)))
 
-    def scores_at_baselines(self, baselines: Any = None) -> Tensor:
-        """Return the model's scores of baselines of its inputs: ``(targets, batch)``."""
+    def outer_scores(self, variants: int, vary: Vary) -> Tensor:
+        """Return the model's scores of variants of its inputs, all of it being run."""
         with self._plain as plain:
-            return plain.scores_at_baselines(baselines)
+            return plain.evaluate(variants, vary)
+
+    def check_outer_independence(self, variants: int, vary: Vary, rows: int) -> None:
+        """Find out whether rows of `gradients_within` are independent: see `check_independence`."""
+        self._plain.check_independence(variants, vary, rows)
+        self.coupled = self.coupled or self._plain.coupled
 
     def gradients_within(
         self, points: Iterable[Tensor], chunk: Chunk
@@ -277,8 +282,71 @@ class LayerForward(Forward):
         return list(map(torch.cat, zip(*parts, strict=True)))
 
 
-def _sum_by_row(activations: list[Tensor]) -> Tensor:
-    """Stand in for a score, to find out whether rows change one another's activations."""
-    rows = max(len(tensor) for tensor in activations)
-    sums = [at_least_single(tensor).flatten(1).sum(1) for tensor in by_row(activations, rows)]
-    return torch.stack(sums).sum(0)
+class NeuronForward(Forward):
+    """A model bound to its inputs, with a neuron on the way watched.
+
+    Parameters
+    ----------
+    forward_func
+        The model.
+    site
+        The neuron's layer.
+    selector
+        The neuron: see `neuron`.
+    inputs, target, additional_forward_args
+        As `Forward` takes them.
+    """
+
+    def __init__(
+        self,
+        forward_func: Callable[..., Any],
+        site: UpToNeuron,
+        selector: Any,
+        inputs: Inputs,
+        target: Any = None,
+        additional_forward_args: Any = None,
+    ) -> None:
+        super().__init__(forward_func, inputs, target, additional_forward_args)
+        self._taps = Taps(find_layers(forward_func, site.layer), site.of_inputs)
+        self._pick = neuron(selector)
+
+    def gradients_through(self, points: Iterable[Tensor], chunk: Chunk) -> tuple[Tensor, ...]:
+        """Return the part of each gradient that flows through the neuron.
+
+        Of several neurons, the sum over them of ``(dF / dy) (dy / dx)``.
+
+        Parameters
+        ----------
+        points
+            Where: for each input ``(variants, examples, *features)``.
+        chunk
+            Which variants of which examples these are.
+
+        Returns
+        -------
+        tuple of Tensor
+            For each input ``(targets, rows, *features)``.
+        """
+        rows = self.flat(points, chunk)
+        with torch.inference_mode(False), torch.enable_grad():
+            return without_parameters(lambda: self._through(rows, chunk))
+
+    def _through(self, rows: list[Tensor], chunk: Chunk) -> tuple[Tensor, ...]:
+        leaves = [row.detach().clone().requires_grad_() for row in rows]
+        found, scores = self._taps.watch(lambda: self([leaf.clone() for leaf in leaves], chunk))
+        check_graph(scores)
+        chosen = self._pick(found[0] if len(found) == 1 else tuple(found))
+        shares = _vjp(chosen, torch.ones_like(chosen), found)
+        each = []
+        for score in scores:
+            above = _vjp(score, torch.ones_like(score), found)
+            flowing = [a * share for a, share in zip(above, shares, strict=True)]
+            each.append(_vjp(found, flowing, leaves))
+        return tuple(map(torch.stack, zip(*each, strict=True)))
+
+
+def _vjp(outputs: Any, cotangents: Any, inputs: Sequence[Tensor]) -> list[Tensor]:
+    found = torch.autograd.grad(
+        outputs, inputs, cotangents, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
+    return list(found)

@@ -159,7 +159,7 @@ def test_one_score_for_a_batch_that_does_not_fit_is_refused():
 def test_a_baseline_is_safe_from_a_model_that_writes_to_what_it_is_given():
     baseline = torch.ones(2, 3)
     with Forward(lambda x: x.mul_(2).sum(1), Inputs.of(torch.zeros(2, 3))) as forward:
-        assert forward.scores_at((baseline,)).tolist() == [[6, 6]]
+        assert forward.scores_at_baselines(baseline).tolist() == [[6, 6]]
     assert (baseline == 1).all()
 
 

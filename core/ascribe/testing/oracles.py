@@ -172,6 +172,22 @@ def multilinear_path(subject: Subject, draw: st.DataObject) -> None:
 
 
 @oracle
+def sampled_path(subject: Subject, draw: st.DataObject) -> None:
+    """On a product of d differences x - b each factor gets, from random places on the path, a share
+    of 1/d within six standard errors (give ``n_samples``)."""  # noqa: D209
+    factors = draw.draw(st.integers(1, 4), label="factors")
+    x, b = numbers((1, factors), draw.draw(st.integers(0, 99), label="seed")), 0.5
+    found = subject.attribute(composed(lambda x: (x - b).prod(1)), x, baselines=b)
+    product = (x - b).prod(1, keepdim=True).expand_as(x)
+    # A place u, uniform in [0, 1], gives u^(d-1) of the product.
+    deviation = (1 / (2 * factors - 1) - 1 / factors**2) ** 0.5
+    error = product.abs() * deviation / subject.parameters.get("n_samples", 5) ** 0.5
+    off = (found - product / factors).abs()
+    if bool((off > sampling(error) + 1e-12 * product.abs()).any()):
+        raise PropertyFailure(f"off by {float((off / error).max()):.1f} standard errors")
+
+
+@oracle
 def path_through_kinks(subject: Subject, draw: st.DataObject) -> None:
     """On a ReLU net the path integral is the sum over its linear pieces, split where units switch
     (claimed with the error of its quadrature)."""  # noqa: D209

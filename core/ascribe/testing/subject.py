@@ -48,9 +48,13 @@ class Subject:
 
     def takes(self, name: str) -> bool:
         """Whether ``attribute``, of the method or of one inside it, has such a parameter."""
+        return name in self._called_with
+
+    @property
+    def _called_with(self) -> dict[str, inspect.Parameter]:
         inner = inner_of(self.parameters)
-        inside = inner is not None and Subject(inner).takes(name)
-        return inside or name in inspect.signature(self.cls.attribute).parameters  # type: ignore[attr-defined]
+        inside = {} if inner is None else Subject(inner)._called_with
+        return {**inside, **inspect.signature(self.cls.attribute).parameters}  # type: ignore[attr-defined]
 
     @property
     def made_with(self) -> set[str]:
@@ -89,13 +93,22 @@ class Subject:
             given.setdefault("neuron_selector", options.get("target", _all_of_it))
         optional = ("baselines", "additional_forward_args", "target")
         given = {k: v for k, v in given.items() if k not in optional or self.takes(k)}
+        if self.takes("baselines") and self._called_with["baselines"].default is _NEEDED:
+            zeros = [tensor.new_zeros((1, *tensor.shape[1:])) for tensor in as_tuple(inputs)]
+            given.setdefault("baselines", tuple(zeros) if isinstance(inputs, tuple) else zeros[0])
         self._fill_windows(inputs, given)
         return method.attribute(inputs, **given)
+
+    @property
+    def quiet(self) -> dict[str, float]:
+        """What leaves out the noise that a method adds to its inputs, each its own."""
+        return {"stdevs": 0.0} if self.takes("stdevs") else {}
 
     def baselines(self, case: Case) -> Tensor:
         """Return baselines for a case: one for all, where the method draws from several."""
         several = case.inputs(1)
-        draws = getattr(self.cls, "draws_baselines", False)
+        methods = (self.cls, inner_of(self.parameters))
+        draws = any(getattr(method, "draws_baselines", False) for method in methods)
         return several[:1].repeat(case.batch, *[1] * (several.dim() - 1)) if draws else several
 
     def _fill_windows(self, inputs: Any, given: dict[str, Any]) -> None:
@@ -104,12 +117,14 @@ class Subject:
         if not self.takes(name):
             return
         tensors = as_tuple(inputs)
-        default = inspect.signature(self.cls.attribute).parameters[name].default  # type: ignore[attr-defined]
-        if default is inspect.Parameter.empty and name not in given:
+        if self._called_with[name].default is _NEEDED and name not in given:
             shapes = tuple((1,) * (tensor.dim() - 1) for tensor in tensors)
             given[name] = shapes if isinstance(inputs, tuple) else shapes[0]
         elif len(tensors) > 1 and self.window is not None:
             given.update({n: (given[n],) * len(tensors) for n in (name, "strides") if n in given})
+
+
+_NEEDED = inspect.Parameter.empty
 
 
 def _all_of_it(scores: Tensor) -> Tensor:

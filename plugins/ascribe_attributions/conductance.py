@@ -1,0 +1,221 @@
+"""Conductance: how much of the change of the score flows through each unit of a layer.
+
+Dhamdhere, Sundararajan and Yan, "How Important is a Neuron?", ICLR 2019,
+https://arxiv.org/abs/1805.12233. The sum over steps of the gradient times the change of the
+activation, which serves a whole layer at once, is from Shrikumar, Su and Kundaje, "Computationally
+Efficient Measures of Internal Neuron Importance", 2018, https://arxiv.org/abs/1807.09946
+
+Here each step has the width that the quadrature gives to its gradient, so the steps cover the whole
+way from baseline to input, whichever the rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ascribe import Attribution, GradientAttribution, hookimpl
+from ascribe.attribution import convergence_delta
+from ascribe.batching import Chunk
+from ascribe.gradient import gradient_rows, summed, weighed
+from ascribe.internal import LayerAttribution, NeuronAttribution
+from ascribe.quadrature import path_claims, quadrature, straight_path
+
+
+class LayerConductance(LayerAttribution, GradientAttribution):
+    """The change of the score, from baseline to input, through each activation of a layer."""
+
+    several_targets = True
+
+    @classmethod
+    def claims(cls, **parameters: Any) -> dict[str, float]:
+        method, n_steps = parameters.get("method", "gausslegendre"), parameters.get("n_steps", 50)
+        return {**path_claims(method, n_steps, multiplied=True), "hidden_units": 0.0}
+
+    @property
+    def multiplies_by_inputs(self) -> bool:
+        """True: attributions are in units of the score."""
+        return True
+
+    def has_convergence_delta(self) -> bool:
+        """True: through a layer that all flows through, attributions sum to the change."""
+        return True
+
+    def attribute(
+        self,
+        inputs: Any,
+        baselines: Any = None,
+        target: Any = None,
+        additional_forward_args: Any = None,
+        n_steps: int = 50,
+        method: str = "gausslegendre",
+        internal_batch_size: int | None = None,
+        return_convergence_delta: bool = False,
+        attribute_to_layer_input: bool = False,
+    ) -> Any:
+        """Return each activation's share in the change of the score from baseline to input.
+
+        Parameters
+        ----------
+        inputs
+            A tensor ``(batch, *features)``, or a tuple, list or dict of such.
+        baselines
+            Where the way starts, among the inputs: None (zero), a number, a tensor of the input's
+            shape or with a batch of one, or one of these for each input.
+        target
+            Which score: None, an int, a tuple, one for each example in a tensor or list, a
+            callable from output to scores, or `ascribe.Targets`.
+        additional_forward_args
+            What else the model takes; tensors with one entry for each example follow it.
+        n_steps
+            The number of points on the way.
+        method
+            ``gausslegendre``, ``riemann_left``, ``riemann_right``, ``riemann_middle`` or
+            ``riemann_trapezoid``.
+        internal_batch_size
+            How many points one model evaluation takes at most; by default as many as fit in the
+            memory budget.
+        return_convergence_delta
+            Also return by how much the attributions miss the change of the score.
+        attribute_to_layer_input
+            Attribute to what the layer is given instead of what it returns.
+
+        Returns
+        -------
+        Tensor or tuple of Tensor, or a list of these for several layers
+            In the form, shape and dtype of the layer's activations; in units of the score.
+        Tensor
+            If ``return_convergence_delta``: shape ``(batch,)``, in units of the score.
+        """
+        nodes, weights = quadrature(method, n_steps)
+        edges = torch.cat([weights.new_zeros(1), weights.cumsum(0)])
+        arguments = (inputs, target, additional_forward_args, attribute_to_layer_input)
+        with self.bind_layer(*arguments) as forward:
+            starts = forward.outer.baselines(baselines)
+            path = straight_path(forward.outer, starts, nodes)
+            borders = straight_path(forward.outer, starts, edges)
+
+            def flows(chunk: Chunk) -> Iterator[Tensor]:
+                steps = Chunk(slice(chunk.variants.start, chunk.variants.stop + 1), chunk.examples)
+                activations = forward.lift(borders(steps), steps)
+                _, gradients = forward.gradients_within(path(chunk), chunk)
+                for activation, gradient in zip(activations, gradients, strict=True):
+                    by_step = gradient.unflatten(1, (chunk.copies, -1))
+                    yield (by_step * activation.diff(dim=0)).sum(1)
+
+            rows = gradient_rows(forward, n_steps, internal_batch_size)
+            forward.check_outer_independence(n_steps, path, rows)
+            found = summed(forward, n_steps, rows, flows)
+            if not return_convergence_delta:
+                return forward.pack(found)
+            delta = convergence_delta(forward, list(found), baselines)
+            return forward.pack(found), forward.pack_scores(delta)
+
+
+class NeuronConductance(NeuronAttribution, GradientAttribution):
+    """The change of the score, from baseline to input, that each input sends through a neuron.
+
+    Parameters
+    ----------
+    forward_func, layer, device_ids
+        See `ascribe.internal.InternalAttribution`.
+    multiply_by_inputs
+        Multiply the averaged gradient through the neuron by ``inputs - baselines``, or return it.
+    """
+
+    several_targets = True
+
+    @classmethod
+    def claims(cls, **parameters: Any) -> dict[str, float]:
+        method, n_steps = parameters.get("method", "gausslegendre"), parameters.get("n_steps", 50)
+        claims = path_claims(method, n_steps, parameters.get("multiply_by_inputs", True))
+        if "one_hidden_layer" in claims:
+            claims["through_a_hidden_unit"] = claims["one_hidden_layer"]
+        return claims
+
+    def __init__(
+        self,
+        forward_func: Callable[..., Any],
+        layer: Any,
+        device_ids: list[int] | None = None,
+        multiply_by_inputs: bool = True,
+    ) -> None:
+        super().__init__(forward_func, layer, device_ids)
+        self._multiply_by_inputs = multiply_by_inputs
+
+    @property
+    def multiplies_by_inputs(self) -> bool:
+        """Whether attributions are in units of the score, as the constructor was told."""
+        return self._multiply_by_inputs
+
+    def attribute(
+        self,
+        inputs: Any,
+        neuron_selector: Any,
+        baselines: Any = None,
+        target: Any = None,
+        additional_forward_args: Any = None,
+        n_steps: int = 50,
+        method: str = "gausslegendre",
+        internal_batch_size: int | None = None,
+        attribute_to_neuron_input: bool = False,
+    ) -> Any:
+        """Return each input's share in the change of the score that flows through the neuron.
+
+        Parameters
+        ----------
+        inputs
+            A tensor ``(batch, *features)``, or a tuple, list or dict of such.
+        neuron_selector
+            Which neuron: an int, a tuple with an int or slice for each dimension of the layer's
+            activation after the batch (the shares through what slices cover are added up), or a
+            callable from it.
+        baselines
+            Where the way starts: None (zero), a number, a tensor of the input's shape or with a
+            batch of one, or one of these for each input.
+        target
+            Which score: None, an int, a tuple, one for each example in a tensor or list, a
+            callable from output to scores, or `ascribe.Targets`.
+        additional_forward_args
+            What else the model takes; tensors with one entry for each example follow it.
+        n_steps
+            The number of points on the way.
+        method
+            ``gausslegendre``, ``riemann_left``, ``riemann_right``, ``riemann_middle`` or
+            ``riemann_trapezoid``.
+        internal_batch_size
+            How many points one model evaluation takes at most; by default as many as fit in the
+            memory budget.
+        attribute_to_neuron_input
+            The neuron is among what the layer is given instead of what it returns.
+
+        Returns
+        -------
+        Tensor or tuple, list or dict of Tensor
+            In the form, shape and dtype of ``inputs``; in units of the score.
+        """
+        nodes, weights = quadrature(method, n_steps)
+        bound = (inputs, neuron_selector, target, additional_forward_args)
+        with self.bind_through(*bound, attribute_to_neuron_input) as forward:
+            starts = forward.baselines(baselines)
+            path = straight_path(forward.inputs, starts, nodes)
+
+            def means(chunk: Chunk) -> Iterator[Tensor]:
+                for gradient in forward.gradients_through(path(chunk), chunk):
+                    yield weighed(gradient, weights, chunk)
+
+            rows = gradient_rows(forward, n_steps, internal_batch_size)
+            forward.check_independence(n_steps, path, rows)
+            found = summed(forward, n_steps, rows, means)
+            if not self._multiply_by_inputs:
+                return forward.pack(found)
+            ways = zip(found, starts, forward.inputs.tensors, strict=True)
+            return forward.pack(mean * (end - start) for mean, start, end in ways)
+
+
+@hookimpl
+def ascribe_attributions() -> list[type[Attribution]]:
+    return [LayerConductance, NeuronConductance]
