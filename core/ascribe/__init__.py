@@ -15,7 +15,8 @@ from ascribe.errors import (
     TargetError,
     UnknownPluginError,
 )
-from ascribe.explanation import Explanation, explain
+from ascribe.explaining import explain
+from ascribe.explanation import Explanation
 from ascribe.forward import Forward
 from ascribe.hookspecs import hookimpl
 from ascribe.image_renderer import ImageRenderer

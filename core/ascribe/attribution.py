@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
-import torch
 from torch import Tensor
 
 from ascribe.errors import InputError
+from ascribe.evaluations import at_least_single
 from ascribe.forward import Forward
 from ascribe.inputs import Inputs
 from ascribe.sites import Site
@@ -164,11 +164,22 @@ def convergence_delta(forward: Forward, attributions: list[Tensor], start_point:
     start_point
         The baseline, in any form that ``baselines`` takes.
     """
-    scores = forward.scores
-    total = torch.zeros((), dtype=scores.dtype, device=scores.device)
-    for attribution in attributions:
-        of_features = attribution.to(scores.dtype)
-        total = total + (of_features.flatten(2).sum(2) if attribution.dim() > 2 else of_features)
-    if scores.shape[1] != forward.inputs.batch:  # one score for the whole batch
+    total = sum_of(attributions).to(forward.scores.dtype)
+    if forward.scores.shape[1] != forward.inputs.batch:  # one score for the whole batch
         total = total.sum(1, keepdim=True)
-    return total - (scores - forward.scores_at_baselines(start_point))
+    return total - (forward.scores - forward.scores_at_baselines(start_point))
+
+
+def sum_of(attributions: Iterable[Tensor]) -> Tensor:
+    """Return the sum of each example's attributions: ``(targets, batch)``.
+
+    Parameters
+    ----------
+    attributions
+        For each input ``(targets, batch, *features)``.
+    """
+    sums = [a.flatten(2).sum(2) if a.dim() > 2 else a for a in map(at_least_single, attributions)]
+    total = sums[0]
+    for one in sums[1:]:
+        total = total + one
+    return total

@@ -1,4 +1,4 @@
-"""Attributions together with what is needed to read them, and the one call that makes them."""
+"""Attributions together with what is needed to read them."""
 
 from __future__ import annotations
 
@@ -6,21 +6,15 @@ import base64
 import dataclasses
 import html
 import io
-import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from ascribe import registry, storage
-from ascribe.attribution import Attribution
 from ascribe.errors import InputError
 from ascribe.inputs import Inputs
-from ascribe.parameters import check_parameters, make
-from ascribe.targets import Targets, highest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,9 +30,10 @@ class Explanation:
         Attributions in the form of the inputs (a tensor, or a tuple, list or dict of them), each
         ``(targets, batch, *features)``.
     inputs
-        What was attributed, each ``(batch, *features)``.
+        What was attributed, each ``(batch, *features)``: of a method to a layer its activations.
     targets
-        The targets, one for each entry of the first axis of ``values``.
+        The targets, one for each entry of the first axis of ``values``; of a method of a neuron
+        its selector.
     scores
         The model's scores of the inputs, ``(targets, batch)``.
     method
@@ -157,106 +152,6 @@ class Explanation:
             png = base64.b64encode(_png(drawn)).decode()
             drawn = f'<img alt="attributions" src="data:image/png;base64,{png}">'
         return f"<div>{drawn}<p>{html.escape(repr(self))}</p></div>"
-
-
-def explain(
-    model: Callable[..., Any],
-    inputs: Any,
-    method: str | type[Attribution] = "occlusion",
-    target: Any = None,
-    parameters: Mapping[str, Any] | None = None,
-    **more: Any,
-) -> Explanation:
-    """Attribute a model's scores to its inputs.
-
-    Parameters
-    ----------
-    model
-        Any callable. It is left as it is.
-    inputs
-        A tensor ``(batch, *features)``, or a tuple, list or dict of such.
-    method
-        An algorithm's name (see ``ascribe list``) or class.
-    target
-        Which score: an int, a tuple, a tensor with one for each example or a callable from output
-        to scores; or a list of these, which share each model evaluation. By default each
-        example's top prediction, where the model gives several scores.
-    parameters
-        What the method is made with beside the model, and what its ``attribute`` takes,
-        ``additional_forward_args`` included.
-    **more
-        The same by keyword, which is shorter: ``n_steps=100``. (A parameter that is itself called
-        ``method``, as integrated gradients have, goes into ``parameters``.)
-
-    Returns
-    -------
-    Explanation
-
-    Raises
-    ------
-    ParameterError
-        If the method does not take a parameter, or misses one.
-    InputError
-        If inputs, target or parameters do not fit.
-    """
-    cls = registry.attributions.get(method) if isinstance(method, str) else method
-    if not (isinstance(cls, type) and issubclass(cls, Attribution)):
-        raise InputError(f"method must be an algorithm's name or class, but is {method!r}")
-    parameters = {**(parameters or {}), **more}
-    check_parameters(cls, parameters)
-    algorithm, options = make(cls, model, parameters)
-    args = options.get("additional_forward_args")
-    started = time.perf_counter()
-    targets = _targets(algorithm, inputs, target, args)
-    with algorithm.bind(inputs, Targets(targets), args) as forward:
-        scores = forward.scores
-    values, delta = _attribute(algorithm, forward.inputs, inputs, targets, options)
-    return Explanation(
-        values=values,
-        inputs=forward.inputs.pack(tensor.clone() for tensor in forward.inputs.tensors),
-        targets=targets,
-        scores=scores,
-        method=cls.__name__,
-        parameters=parameters,
-        delta=delta,
-        seconds=time.perf_counter() - started,
-        versions=_versions(cls),
-    )
-
-
-def _targets(algorithm: Attribution, inputs: Any, target: Any, args: Any) -> list[Any]:
-    if isinstance(target, Targets):
-        return list(target.targets)
-    if target is None:
-        with algorithm.bind(inputs, highest, args) as forward:
-            tops = forward.scores[0].long().cpu()
-        alone = int(tops[0]) if len(tops) == 1 else tops
-        return [None] if len(tops) == 0 or bool((tops < 0).all()) else [alone]
-    return target if isinstance(target, list) else [target]
-
-
-def _attribute(
-    algorithm: Attribution, form: Inputs, inputs: Any, targets: list[Any], options: dict[str, Any]
-) -> tuple[Any, Tensor | None]:
-    """Return attributions with an axis of targets, in one pass where the algorithm can."""
-    with_delta = algorithm.has_convergence_delta()
-    if with_delta:
-        options = {**options, "return_convergence_delta": True}
-    if algorithm.several_targets:
-        found = algorithm.attribute(inputs, target=Targets(targets), **options)
-        return found if with_delta else (found, None)
-    each = [algorithm.attribute(inputs, target=target, **options) for target in targets]
-    values = [form.per_input(one[0] if with_delta else one, "values") for one in each]
-    stacked = form.pack(map(torch.stack, zip(*values, strict=True)))
-    return stacked, torch.stack([one[1] for one in each]) if with_delta else None
-
-
-def _versions(cls: type[Attribution]) -> dict[str, str]:
-    from importlib import metadata  # late, as versions are wanted last
-
-    plugin = registry.attributions.plugin_of(cls)
-    own = {} if plugin is None else {plugin.distribution: plugin.version}
-    return {"ascribe": metadata.version("ascribe"), "torch": torch.__version__, **own}
 
 
 def _label(target: Any) -> str:

@@ -125,10 +125,6 @@ class NeuronAttribution(InternalAttribution):
         bound = Inputs.of(inputs), target, additional_forward_args
         return NeuronForward(self.forward_func, site, neuron_selector, *bound)
 
-    def bind(self, inputs: Any, target: Any = None, additional_forward_args: Any = None) -> Any:
-        """Return the model up to the neuron that ``target`` selects: see `bind_neuron`."""
-        return self.bind_neuron(inputs, target, additional_forward_args)
-
 
 def layer_form(method: type[Attribution], **renamed: str) -> type[LayerAttribution]:
     """Return the method ``Layer…`` that attributes to a layer what a method attributes to inputs.

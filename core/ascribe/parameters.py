@@ -30,11 +30,11 @@ def own_parameters(cls: type, given: Mapping[str, Any] | None = None) -> dict[st
         Values of them: of a method around another, the inner one's parameters belong to it too.
     """
     first, made_with = _made_with(cls)
-    own = {**made_with, **_called_with(cls)}
-    if first.name != AROUND:
-        return own
     inner = inner_of(given or {})
-    return {AROUND: first, **({} if inner is None else own_parameters(inner)), **own}
+    inside = {} if inner is None else own_parameters(inner)
+    around = {AROUND: first} if first.name == AROUND else {}
+    called = {name: p for name, p in called_with(cls).items() if name not in _COMMON}
+    return {**around, **inside, **made_with, **called}
 
 
 def check_parameters(cls: type, given: Mapping[str, Any]) -> None:
@@ -84,6 +84,14 @@ def make(
     return cls(around, **own), rest
 
 
+def called_with(cls: Any, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what ``attribute`` takes, by name; of a method around another, the inner one's too."""
+    inner = inner_of(given or {})
+    inside = {} if inner is None else called_with(inner)
+    parameters = inspect.signature(cls.attribute).parameters.values()
+    return {**inside, **{p.name: p for p in parameters if p.kind not in _VARIABLE}}
+
+
 def inner_of(given: Mapping[str, Any]) -> Any:
     """Return the class of the method inside one around another, None where none is given."""
     inner = given.get(AROUND)
@@ -96,8 +104,3 @@ def _made_with(cls: type) -> tuple[inspect.Parameter, dict[str, inspect.Paramete
     """Return the model's parameter, or that of the inner method, and those after it."""
     first, *others = inspect.signature(cls).parameters.values()
     return first, {p.name: p for p in others if p.kind not in _VARIABLE}
-
-
-def _called_with(cls: Any) -> dict[str, inspect.Parameter]:
-    parameters = inspect.signature(cls.attribute).parameters.values()
-    return {p.name: p for p in parameters if p.name not in _COMMON and p.kind not in _VARIABLE}

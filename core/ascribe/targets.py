@@ -80,14 +80,14 @@ def highest(output: Any) -> Tensor:
 
 
 def total(output: Any) -> Tensor:
-    """Return the sum of all numbers that a model returned for each row.
+    """Return the sum of all magnitudes that a model returned for each row.
 
     A callable target, for where no score is asked for but rows must be told apart.
     """
     tensors = [t for t in tree_leaves(output) if isinstance(t, Tensor) and t.is_floating_point()]
     rows = max((len(tensor) for tensor in tensors if tensor.dim()), default=1)
     apart = [t.reshape(rows, -1) for t in tensors if t.dim() and len(t) == rows]
-    return torch.stack([t.double().sum(1) for t in apart] or [torch.zeros(rows)]).sum(0)
+    return torch.stack([t.abs().sum(1) for t in apart] or [torch.zeros(rows)]).sum(0)
 
 
 def _picker(target: Any, batch: int) -> Picker:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from ascribe import Attribution, GradientAttribution, InputError, hookimpl
+from ascribe.attribution import sum_of
 from ascribe.batching import Chunk
 from ascribe.draws import Draws, Noise
 from ascribe.forward import Forward, check_count
@@ -132,8 +133,8 @@ class GradientShap(GradientAttribution):
             products = means
             if not self._multiply_by_inputs:
                 products = summed(forward, samples, rows, shares(True))
-            total = torch.stack([product.flatten(2).sum(2) for product in products]).sum(0)
-            return forward.pack(means), forward.pack_scores(total - sampled.change(samples))
+            delta = sum_of(products) - sampled.change(samples)
+            return forward.pack(means), forward.pack_scores(delta)
 
 
 class _Samples:

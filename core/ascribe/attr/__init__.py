@@ -10,8 +10,19 @@ from typing import Any
 from ascribe import registry
 from ascribe.attribution import Attribution, GradientAttribution, PerturbationAttribution
 from ascribe.errors import UnknownPluginError
+from ascribe.internal import InternalAttribution, LayerAttribution, NeuronAttribution
 
-_BASES = {cls.__name__: cls for cls in (Attribution, GradientAttribution, PerturbationAttribution)}
+_BASES = {
+    cls.__name__: cls
+    for cls in (
+        Attribution,
+        GradientAttribution,
+        PerturbationAttribution,
+        InternalAttribution,
+        LayerAttribution,
+        NeuronAttribution,
+    )
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from ascribe.cli.explain import PICTURES, check_writable, write_drawing
+from ascribe.explaining import explain as explain_inputs
 from ascribe.explanation import Explanation
-from ascribe.explanation import explain as explain_inputs
 
 #: Grey windows of an eighth of the picture's side, in steps small enough for a smooth map.
 WINDOWS: dict[str, Any] = {

@@ -14,8 +14,8 @@ import click
 
 from ascribe import registry
 from ascribe.errors import InputError
+from ascribe.explaining import explain as explain_inputs
 from ascribe.explanation import Explanation
-from ascribe.explanation import explain as explain_inputs
 from ascribe.parameters import check_parameters, own_parameters
 
 #: What a figure can be written as.

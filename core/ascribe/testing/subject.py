@@ -13,7 +13,7 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from ascribe.parameters import inner_of, make, own_parameters
+from ascribe.parameters import called_with, inner_of, make, own_parameters
 from ascribe.testing import zoo
 from ascribe.testing.zoo import Layout
 
@@ -52,9 +52,7 @@ class Subject:
 
     @property
     def _called_with(self) -> dict[str, inspect.Parameter]:
-        inner = inner_of(self.parameters)
-        inside = {} if inner is None else Subject(inner)._called_with
-        return {**inside, **inspect.signature(self.cls.attribute).parameters}  # type: ignore[attr-defined]
+        return called_with(self.cls, self.parameters)
 
     @property
     def made_with(self) -> set[str]:
