@@ -20,9 +20,6 @@ from ascribe.inputs import Inputs
 #: How many tensors of the largest size a pass without gradients holds at a time.
 TENSORS_HELD = 4
 
-#: How many memory budgets a pass with gradients may keep: it is slower, and worth the room.
-GRADIENT_BUDGETS = 2
-
 #: Work this small is run at once, without measuring first what it takes: so few rows of so few
 #: bytes in all, or so few bytes.
 FEW_ROWS, FEW_ROWS_BYTES, SMALL_BYTES = 8, 2**23, 2**18
@@ -114,7 +111,7 @@ class Evaluations:
         largest, total = self._meter
         budget = batching.memory_budget(self.inputs.tensors[0].device)
         if differentiated:
-            return max(1, int(GRADIENT_BUDGETS * budget / total))
+            return max(1, int(budget / total))
         return max(1, int(budget / TENSORS_HELD / largest))
 
     def rows_for(self, variants: int, differentiated: bool = False) -> int:

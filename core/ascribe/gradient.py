@@ -4,49 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+from torch import Tensor
 
-from ascribe import batching
 from ascribe.batching import Chunk
+from ascribe.detached import without_parameters
 from ascribe.errors import AscribeWarning, InputError
 from ascribe.evaluations import Vary, at_least_single
 from ascribe.forward import Forward, check_count
-from ascribe.layers import saving_is_hooked
-
-
-class DetachedParameters(TorchFunctionMode):
-    """Keeps parameters out of the graph, for this thread alone, without touching the model.
-
-    Gradients with respect to inputs need none of what autograd would save for parameters.
-    """
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        # What reads or sets an attribute must find the parameter itself. And a checkpoint (which
-        # hooks what is saved) computes again during the backward pass, where no block reaches it:
-        # it has to save the same tensors both times.
-        if getattr(func, "__name__", "") in _ACCESS or saving_is_hooked():
-            return func(*args, **kwargs)
-        return func(*map(_detached, args), **{k: _detached(v) for k, v in kwargs.items()})
-
-
-Result = TypeVar("Result")
-
-_ACCESS = ("__get__", "__set__", "__delete__")
-
-
-def _detached(value: Any) -> Any:
-    if isinstance(value, nn.Parameter):
-        return value.detach()
-    if type(value) in (list, tuple) and any(isinstance(one, nn.Parameter) for one in value):
-        return type(value)(map(_detached, value))
-    return value
 
 
 def gradients(forward: Forward) -> tuple[Tensor, ...]:
@@ -198,18 +164,6 @@ def differentiated(
         If the scores do not depend on the leaves differentiably.
     """
     return without_parameters(lambda: _differentiated(run))
-
-
-def without_parameters(run: Callable[[], Result]) -> Result:
-    """Return what a function returns, with parameters out of its graph if it can do without."""
-    try:
-        with DetachedParameters():
-            return run()
-    except RuntimeError as error:
-        if batching.out_of_memory(error):
-            raise
-        # A model that takes gradients of its own parameters as it runs cannot do without them.
-        return run()
 
 
 def _differentiated(

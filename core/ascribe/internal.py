@@ -17,8 +17,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ascribe.attribution import Attribution, GradientAttribution, PerturbationAttribution
+from ascribe.inner_forward import LayerForward, NeuronForward
 from ascribe.inputs import Inputs
-from ascribe.sites import FromLayer, LayerForward, NeuronForward, UpToNeuron
+from ascribe.sites import FromLayer, UpToNeuron
 
 
 class InternalAttribution(Attribution):
@@ -105,7 +106,7 @@ class NeuronAttribution(InternalAttribution):
         inputs, additional_forward_args
             As `bind` takes them.
         neuron_selector
-            Which neuron: see `ascribe.sites.neuron`.
+            Which neuron: see `ascribe.targets.neuron`.
         attribute_to_neuron_input
             The neuron is among what the layer is given instead of what it returns.
         """
@@ -121,9 +122,9 @@ class NeuronAttribution(InternalAttribution):
         attribute_to_neuron_input: bool = False,
     ) -> NeuronForward:
         """Return the model, with the neuron on the way watched: see `bind_neuron` and `bind`."""
-        site = UpToNeuron(self.layer, attribute_to_neuron_input)
-        bound = Inputs.of(inputs), target, additional_forward_args
-        return NeuronForward(self.forward_func, site, neuron_selector, *bound)
+        neuron = (self.layer, attribute_to_neuron_input, neuron_selector)
+        bound = (Inputs.of(inputs), target, additional_forward_args)
+        return NeuronForward(self.forward_func, *neuron, *bound)
 
 
 def layer_form(method: type[Attribution], **renamed: str) -> type[LayerAttribution]:
@@ -158,7 +159,7 @@ def neuron_form(method: type[Attribution]) -> type[NeuronAttribution]:
 
     It is made with the model, the layer, and what the method is made with; and its ``attribute``
     takes ``neuron_selector`` after the inputs, instead of a target, and
-    ``attribute_to_neuron_input``. See `ascribe.sites.neuron` for selectors.
+    ``attribute_to_neuron_input``. See `ascribe.targets.neuron` for selectors.
     """
     base = _family(method)
 

@@ -112,7 +112,17 @@ def straight_path(inputs: Inputs, starts: Sequence[Tensor], nodes: Tensor) -> Va
         Where they begin: for each input a tensor of its shape, or with a batch of one.
     nodes
         How far along each point lies, from 0 to 1: ``(variants,)``.
+
+    Raises
+    ------
+    InputError
+        If there is nothing between two inputs: they are whole numbers.
     """
+    if not all(end.is_floating_point() for end in inputs.tensors):
+        raise InputError(
+            "a path needs floating-point inputs, but there are whole numbers; attribute to the "
+            "output of their embedding layer, with LayerIntegratedGradients, say"
+        )
 
     def path(chunk: Chunk) -> tuple[Tensor, ...]:
         begins = [inputs.part(start, chunk.examples) for start in starts]

@@ -7,23 +7,15 @@ algorithm knows nothing of either: it is bound to another function.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Protocol
 
-import torch
-from torch import Tensor
-
-from ascribe.batching import Chunk
-from ascribe.errors import TargetError
-from ascribe.evaluations import Vary
 from ascribe.forward import Forward
-from ascribe.gradient import check_graph, differentiated, without_parameters
+from ascribe.inner_forward import LayerForward
 from ascribe.inputs import Inputs
-from ascribe.layers import Taps, by_row, find_layers
-from ascribe.targets import Targets, tensor_output, total
+from ascribe.layers import Taps, find_layers
+from ascribe.targets import Targets, neuron
 
 
 class Site(Protocol):
@@ -63,7 +55,9 @@ class FromLayer:
         additional_forward_args: Any = None,
     ) -> LayerForward:
         """Return the model from the layer on: a function of its activations."""
-        return LayerForward(forward_func, self, Inputs.of(inputs), target, additional_forward_args)
+        outer = Inputs.of(inputs)
+        place = (self.layer, self.of_inputs)
+        return LayerForward(forward_func, *place, outer, target, additional_forward_args)
 
 
 @dataclass(frozen=True)
@@ -88,7 +82,7 @@ class UpToNeuron:
         target: Any = None,
         additional_forward_args: Any = None,
     ) -> Forward:
-        """Return the model up to the layer; ``target`` selects the neuron: see `neuron`."""
+        """Return the model up to the layer; ``target`` is as `ascribe.targets.neuron` takes it."""
         taps = Taps(find_layers(forward_func, self.layer), self.of_inputs)
 
         def activation(*given: Any, **named: Any) -> Any:
@@ -98,255 +92,3 @@ class UpToNeuron:
         several = isinstance(target, Targets)
         chosen = Targets(list(map(neuron, target.targets))) if several else neuron(target)
         return Forward(activation, Inputs.of(inputs), chosen, additional_forward_args)
-
-
-def neuron(selector: Any) -> Callable[[Any], Tensor]:
-    """Return what picks a neuron from a layer's activation.
-
-    Parameters
-    ----------
-    selector
-        An int where the layer gives ``(batch, neurons)``; a tuple with an int or a slice for each
-        dimension after the batch, where the neurons that slices cover are added up; or a callable
-        from the activation (a tuple of them, where the layer has several) to ``(batch,)``.
-    """
-    if callable(selector):
-        return selector
-    index = selector if isinstance(selector, tuple) else (selector,)
-    if not all(isinstance(one, slice) or hasattr(one, "__index__") for one in index):
-        raise TargetError(
-            f"neuron_selector must be an int, a tuple of ints and slices, or a callable, "
-            f"but is {selector!r}"
-        )
-
-    def pick(activation: Any) -> Tensor:
-        activation = tensor_output(activation)
-        shape = tuple(activation.shape[1:])
-        fits = len(index) == len(shape) and all(
-            isinstance(one, slice) or -size <= operator.index(one) < size
-            for one, size in zip(index, shape, strict=True)
-        )
-        if not fits:
-            raise TargetError(
-                f"neuron_selector must choose from the shape {shape} of the layer's activation, "
-                f"an int or slice for each dimension, but is {selector!r}"
-            )
-        chosen = (slice(None), *index)
-        return activation[chosen].reshape(len(activation), -1).sum(1)
-
-    return pick
-
-
-@dataclass(frozen=True)
-class Activations(Inputs):
-    """Activations of layers, as what is attributed.
-
-    Attributes
-    ----------
-    counts
-        How many tensors each layer has.
-    several
-        Whether the caller gave a list of layers, and results are a list too.
-    """
-
-    counts: tuple[int, ...] = (1,)
-    several: bool = False
-
-    def pack(self, tensors: Iterable[Tensor]) -> Any:
-        """Give tensors the form of activations: a tensor, or a tuple, for each layer."""
-        left = iter(tensors)
-        layers = [tuple(islice(left, count)) for count in self.counts]
-        packed = [layer[0] if len(layer) == 1 else layer for layer in layers]
-        return packed if self.several else packed[0]
-
-    def per_input(self, values: Any, what: str) -> tuple[Any, ...]:
-        """Return one value for each activation; see `Inputs.per_input`."""
-        if self.several and isinstance(values, (list, tuple)):
-            layers = [value if isinstance(value, tuple) else (value,) for value in values]
-            values = tuple(value for layer in layers for value in layer)
-        return super().per_input(values, what)
-
-
-class LayerForward(Forward):
-    """A model from a layer on, bound to the layer's activations for the model's inputs.
-
-    Parameters
-    ----------
-    forward_func
-        The model.
-    site
-        The layer.
-    outer
-        The model's inputs.
-    target, additional_forward_args
-        See `ascribe.binding.Binding`.
-    """
-
-    def __init__(
-        self,
-        forward_func: Callable[..., Any],
-        site: FromLayer,
-        outer: Inputs,
-        target: Any = None,
-        additional_forward_args: Any = None,
-    ) -> None:
-        self._layers = find_layers(forward_func, site.layer)
-        self._taps = taps = Taps(self._layers, site.of_inputs)
-        self._plain = plain = Forward(forward_func, outer, target, additional_forward_args)
-
-        def below(*given: Any, **named: Any) -> list[Tensor]:
-            return taps.read(lambda: forward_func(*given, **named), stop=True)
-
-        def above(*given: Any) -> Any:
-            *activations, examples = given
-            rows = [tensor[examples] for tensor in outer.tensors]
-            return taps.replace(activations, lambda: plain.output(rows, examples))
-
-        self._below = Forward(below, outer, total, additional_forward_args)
-        activations = self._activations(outer.tensors)
-        assert taps.uses is not None  # they were just counted
-        inputs = Activations(
-            tuple(activations),
-            tuple,
-            counts=tuple(map(sum, taps.uses)),
-            several=isinstance(site.layer, (list, tuple)),
-        )
-        super().__init__(above, inputs, target, (torch.arange(outer.batch),))
-
-    @property
-    def outer(self) -> Inputs:
-        """The model's inputs."""
-        return self._plain.inputs
-
-    def lift(self, points: Iterable[Tensor], chunk: Chunk) -> tuple[Tensor, ...]:
-        """Return the activations for points among the model's inputs: see `Forward.lift`."""
-        with torch.no_grad():
-            found = self._below.output(self._below.flat(points, chunk), chunk.of_rows())
-        return tuple(t.unflatten(0, (chunk.copies, -1)) for t in by_row(found, chunk.rows))
-
-    def baselines(self, baselines: Any = None) -> tuple[Tensor, ...]:
-        """Return the activations for baselines of the model's inputs."""
-        return tuple(self._activations(self.outer.baselines(baselines)))
-
-    def outer_scores(self, variants: int, vary: Vary) -> Tensor:
-        """Return the model's scores of variants of its inputs, all of it being run."""
-        with self._plain as plain:
-            return plain.evaluate(variants, vary)
-
-    def check_outer_independence(self, variants: int, vary: Vary, rows: int) -> None:
-        """Find out whether rows of `gradients_within` are independent: see `check_independence`."""
-        self._plain.check_independence(variants, vary, rows)
-        self.coupled = self.coupled or self._plain.coupled
-
-    def gradients_within(
-        self, points: Iterable[Tensor], chunk: Chunk
-    ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
-        """Return activations, and the gradient of each target's score with respect to them.
-
-        Parameters
-        ----------
-        points
-            Where among the model's inputs: as `lift` takes them.
-        chunk
-            Which variants of which examples these are.
-
-        Returns
-        -------
-        list of Tensor
-            For each activation ``(rows, *features)``.
-        tuple of Tensor
-            For each activation ``(targets, rows, *features)``.
-        """
-        rows = self._plain.flat(points, chunk)
-
-        def run() -> tuple[list[Tensor], Tensor]:
-            return self._taps.cut(lambda: self._plain(rows, chunk), chunk.rows)
-
-        return differentiated(run)
-
-    def _activations(self, points: Sequence[Tensor]) -> list[Tensor]:
-        """Return activations ``(batch, *features)`` for one point for each example."""
-        below, parts = self._below, list[tuple[Tensor, ...]]()
-
-        def given(chunk: Chunk) -> Iterator[Tensor]:
-            return (below.part(point, chunk) for point in points)
-
-        def work(chunk: Chunk) -> None:
-            parts.append(tuple(tensor[0] for tensor in self.lift(given(chunk), chunk)))
-
-        with below:
-            if below.inputs.batch:
-                below.run(1, below.rows_for(1), work)
-            else:
-                work(below.everything)
-        return list(map(torch.cat, zip(*parts, strict=True)))
-
-
-class NeuronForward(Forward):
-    """A model bound to its inputs, with a neuron on the way watched.
-
-    Parameters
-    ----------
-    forward_func
-        The model.
-    site
-        The neuron's layer.
-    selector
-        The neuron: see `neuron`.
-    inputs, target, additional_forward_args
-        As `Forward` takes them.
-    """
-
-    def __init__(
-        self,
-        forward_func: Callable[..., Any],
-        site: UpToNeuron,
-        selector: Any,
-        inputs: Inputs,
-        target: Any = None,
-        additional_forward_args: Any = None,
-    ) -> None:
-        super().__init__(forward_func, inputs, target, additional_forward_args)
-        self._taps = Taps(find_layers(forward_func, site.layer), site.of_inputs)
-        self._pick = neuron(selector)
-
-    def gradients_through(self, points: Iterable[Tensor], chunk: Chunk) -> tuple[Tensor, ...]:
-        """Return the part of each gradient that flows through the neuron.
-
-        Of several neurons, the sum over them of ``(dF / dy) (dy / dx)``.
-
-        Parameters
-        ----------
-        points
-            Where: for each input ``(variants, examples, *features)``.
-        chunk
-            Which variants of which examples these are.
-
-        Returns
-        -------
-        tuple of Tensor
-            For each input ``(targets, rows, *features)``.
-        """
-        rows = self.flat(points, chunk)
-        with torch.inference_mode(False), torch.enable_grad():
-            return without_parameters(lambda: self._through(rows, chunk))
-
-    def _through(self, rows: list[Tensor], chunk: Chunk) -> tuple[Tensor, ...]:
-        leaves = [row.detach().clone().requires_grad_() for row in rows]
-        found, scores = self._taps.watch(lambda: self([leaf.clone() for leaf in leaves], chunk))
-        check_graph(scores)
-        chosen = self._pick(found[0] if len(found) == 1 else tuple(found))
-        shares = _vjp(chosen, torch.ones_like(chosen), found)
-        each = []
-        for score in scores:
-            above = _vjp(score, torch.ones_like(score), found)
-            flowing = [a * share for a, share in zip(above, shares, strict=True)]
-            each.append(_vjp(found, flowing, leaves))
-        return tuple(map(torch.stack, zip(*each, strict=True)))
-
-
-def _vjp(outputs: Any, cotangents: Any, inputs: Sequence[Tensor]) -> list[Tensor]:
-    found = torch.autograd.grad(
-        outputs, inputs, cotangents, retain_graph=True, allow_unused=True, materialize_grads=True
-    )
-    return list(found)

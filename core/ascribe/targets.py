@@ -90,6 +90,43 @@ def total(output: Any) -> Tensor:
     return torch.stack([t.abs().sum(1) for t in apart] or [torch.zeros(rows)]).sum(0)
 
 
+def neuron(selector: Any) -> Callable[[Any], Tensor]:
+    """Return what picks a neuron from a layer's activation.
+
+    Parameters
+    ----------
+    selector
+        An int where the layer gives ``(batch, neurons)``; a tuple with an int or a slice for each
+        dimension after the batch, where the neurons that slices cover are added up; or a callable
+        from the activation (a tuple of them, where the layer has several) to ``(batch,)``.
+    """
+    if callable(selector):
+        return selector
+    index = selector if isinstance(selector, tuple) else (selector,)
+    if not all(isinstance(one, slice) or hasattr(one, "__index__") for one in index):
+        raise TargetError(
+            f"neuron_selector must be an int, a tuple of ints and slices, or a callable, "
+            f"but is {selector!r}"
+        )
+
+    def pick(activation: Any) -> Tensor:
+        activation = tensor_output(activation)
+        shape = tuple(activation.shape[1:])
+        fits = len(index) == len(shape) and all(
+            isinstance(one, slice) or -size <= operator.index(one) < size
+            for one, size in zip(index, shape, strict=True)
+        )
+        if not fits:
+            raise TargetError(
+                f"neuron_selector must choose from the shape {shape} of the layer's activation, "
+                f"an int or slice for each dimension, but is {selector!r}"
+            )
+        chosen = (slice(None), *index)
+        return activation[chosen].reshape(len(activation), -1).sum(1)
+
+    return pick
+
+
 def _picker(target: Any, batch: int) -> Picker:
     if callable(target):
         return lambda output, examples, copies: _from_callable(target, output)
