@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from ascribe.errors import InputError
 from ascribe.renderer import Array
@@ -129,6 +131,8 @@ def panels_of_explanation(
         raise InputError(f"nothing to draw: {targets} targets for {batch} examples")
     maps = scale(np.array([[as_map(one) for one in of_target] for of_target in values]))
     images = _pictures(explanation, original, key, batch)
+    if "layer" in explanation.parameters and images[0] is not None:
+        maps = _as_large_as(images[0], maps)
     height, width = maps.shape[-2:]
     characters = max(16, TITLE_WIDTH * width // max(height, width))
     rows = []
@@ -140,6 +144,12 @@ def panels_of_explanation(
             row.append(Panel(maps[target, example], image, title))
         rows.append(row)
     return rows
+
+
+def _as_large_as(image: Array, maps: Array) -> Array:
+    """Return maps (targets, batch, H, W) of a layer, blown up to the size of the pictures."""
+    sides = image.shape[:2]
+    return interpolate(torch.from_numpy(maps), sides, mode="bilinear").numpy()
 
 
 def _title(label: str, score: float, characters: int) -> str:
