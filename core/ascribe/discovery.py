@@ -35,7 +35,7 @@ def snake_case(name: str) -> str:
 
 def plugin_names(class_name: str) -> list[str]:
     """Return the entry points that may provide a class: its own name first, then its family's."""
-    family = re.sub(r"^(Layer|Neuron)(?=[A-Z])", "", class_name)
+    family = re.sub(r"^(Layer(?=[A-Z])|Neuron(?=[A-Z])|layer_|neuron_)", "", class_name)
     return list(dict.fromkeys([snake_case(class_name), snake_case(family)]))
 
 

@@ -87,6 +87,7 @@ def explain(
         delta=delta,
         seconds=time.perf_counter() - started,
         versions=_versions(cls),
+        labels=[f"neuron {target}" for target in targets] if of_neuron else [],
     )
 
 

@@ -15,7 +15,14 @@ import pluggy
 
 from ascribe import hookspecs
 from ascribe.attribution import Attribution
-from ascribe.discovery import Plugin, blocked_names, conflict, discover, plugin_names
+from ascribe.discovery import (
+    Plugin,
+    blocked_names,
+    conflict,
+    discover,
+    plugin_names,
+    snake_case,
+)
 from ascribe.errors import AscribeWarning, PluginConflict, PluginLoadError, UnknownPluginError
 from ascribe.renderer import Renderer
 
@@ -112,7 +119,8 @@ class Registry(Generic[T]):
         ----------
         name
             A plugin's name (``occlusion``), which gives its first class, the name of a class
-            (``Occlusion``), or ``distribution:name``.
+            (``Occlusion``, ``LayerConductance`` or ``layer_conductance``), or
+            ``distribution:name``.
 
         Raises
         ------
@@ -121,12 +129,16 @@ class Registry(Generic[T]):
         PluginLoadError
             If the plugin cannot be loaded; the message names it, its distribution and the cause.
         """
-        if not re.match(r"[A-Z]", name):
+        names = self.names()
+        of_class = re.match(r"[A-Z]", name) or (
+            re.match(r"(layer|neuron)_", name) and name not in names
+        )
+        if not of_class:
             return self.classes(name)[0]
         for candidate in plugin_names(name):
-            if candidate in self.names():
+            if candidate in names:
                 for cls in self.classes(candidate):
-                    if cls.__name__ == name:
+                    if name in (cls.__name__, snake_case(cls.__name__)):
                         return cls
         raise UnknownPluginError(self._unknown(name))
 

@@ -16,7 +16,7 @@ from ascribe import registry
 from ascribe.errors import InputError
 from ascribe.explaining import explain as explain_inputs
 from ascribe.explanation import Explanation
-from ascribe.parameters import check_parameters, own_parameters
+from ascribe.parameters import called_with, check_parameters, own_parameters
 
 #: What a figure can be written as.
 PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
@@ -119,17 +119,17 @@ def explain(
         parameters.setdefault("show_progress", sys.stderr.isatty())
     probabilities = classifier.predict(inputs)
     explanation = explain_inputs(classifier.model, inputs, cls, chosen, parameters)
-    explanation = dataclasses.replace(
-        explanation,
-        labels=[classifier.name(target) for target in explanation.targets],
-        original=classifier.as_seen(inputs),
-    )
+    explanation = dataclasses.replace(explanation, original=classifier.as_seen(inputs))
+    of_categories = "neuron_selector" not in parameters or "target" in called_with(cls, parameters)
+    if of_categories:
+        labels = [classifier.name(target) for target in explanation.targets]
+        explanation = dataclasses.replace(explanation, labels=labels)
     drawn = drawing.render(explanation, **style)
     output = output or Path(f"{image.stem}_{method}.{'html' if isinstance(drawn, str) else 'png'}")
     write_drawing(drawn, output)
     if save is not None:
         explanation.save(save)
-    for line in _summary(explanation, probabilities[0].tolist()):
+    for line in _summary(explanation, probabilities[0].tolist() if of_categories else None):
         click.echo(line)
     click.echo(f"wrote {' and '.join(map(str, filter(None, (output, save))))}")
 
@@ -182,9 +182,12 @@ def _value(text: str) -> Any:
         return text
 
 
-def _summary(explanation: Explanation, probabilities: list[float]) -> list[str]:
-    rows = zip(explanation.labels, explanation.targets, explanation.scores[:, 0], strict=True)
-    lines = [f"{n}: score {s:.3f}, probability {probabilities[t]:.3f}" for n, t, s in rows]
+def _summary(explanation: Explanation, probabilities: list[float] | None) -> list[str]:
+    lines = []
+    scores = explanation.scores[:, 0]
+    for name, target, score in zip(explanation.labels, explanation.targets, scores, strict=True):
+        told = "" if probabilities is None else f", probability {probabilities[target]:.3f}"
+        lines.append(f"{name}: score {score:.3f}{told}")
     if explanation.delta is not None:
         lines.append(f"completeness gap: {float(explanation.delta.abs().max()):.2g}")
     return [*lines, f"{explanation.method} took {explanation.seconds:.1f} s"]
