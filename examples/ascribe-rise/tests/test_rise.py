@@ -1,13 +1,14 @@
 import torch
 from ascribe_rise.rise import Masks
+from torch import nn
 
 from ascribe import registry
-from ascribe.attr import Rise
+from ascribe.attr import LayerRise, NeuronRise, Rise
 from ascribe.testing import configured, parametrize_with_checks
 
 
 @parametrize_with_checks(
-    [configured(Rise, n_masks=20, grid=3)],
+    [configured(method, n_masks=20, grid=3) for method in (Rise, LayerRise, NeuronRise)],
     expected_failures={
         "a_nan_does_not_spread": "each mask covers many elements, so each shares one with a NaN",
         "order_of_inputs": "each input has masks of its own",
@@ -67,3 +68,22 @@ def test_how_work_is_cut_changes_nothing():
         for n in (1, 7)
     )
     torch.testing.assert_close(one, many)
+
+
+def test_at_a_layer_it_masks_the_activations_and_sees_what_they_are_made_into():
+    lower = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True)).double()
+    upper = nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(100, 2)).double()
+    x = torch.rand(2, 3, 12, 12, dtype=torch.float64)
+    found = LayerRise(nn.Sequential(lower, upper), lower).attribute(x, target=1, n_masks=30)
+    expected = Rise(upper).attribute(
+        lower(x).detach(), baselines=lower(torch.zeros_like(x)).detach(), target=1, n_masks=30
+    )
+    torch.testing.assert_close(found, expected)
+
+
+def test_up_to_a_neuron_its_activation_is_the_score():
+    model = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 2)).double()
+    x = torch.rand(2, 6, dtype=torch.float64)
+    found = NeuronRise(model, "1").attribute(x, 3, n_masks=30)
+    expected = Rise(model[:2]).attribute(x, target=3, n_masks=30)
+    torch.testing.assert_close(found, expected)

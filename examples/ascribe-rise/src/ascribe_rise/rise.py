@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ascribe import InputError, PerturbationAttribution, hookimpl
+from ascribe import Attribution, InputError, PerturbationAttribution, hookimpl
 from ascribe.batching import Chunk
+from ascribe.internal import layer_form, neuron_form
 
 #: The linear interpolation of each number of spatial dimensions.
 MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
@@ -153,6 +154,10 @@ class Masks:
         return total
 
 
+LayerRise = layer_form(Rise)
+NeuronRise = neuron_form(Rise)
+
+
 @hookimpl
-def ascribe_attributions() -> list[type[Rise]]:
-    return [Rise]
+def ascribe_attributions() -> list[type[Attribution]]:
+    return [Rise, LayerRise, NeuronRise]
