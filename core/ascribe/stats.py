@@ -64,29 +64,36 @@ class Count(Stat):
 
 
 class _Moments(Stat):
-    """The mean and the sum of squared deviations from it, in double precision."""
+    """The mean and the sum of squared deviations from it, in double precision.
+
+    Both are taken of differences from the first tensor, which lie close to zero where values lie
+    close together: there are the digits.
+    """
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
         self._count = 0
-        self._mean: Tensor | None = None
-        self._squares: Tensor | None = None
+        self._first: Tensor | None = None
+        self._shift = torch.zeros(())
+        self._squares = torch.zeros(())
 
     def update(self, x: Tensor) -> None:
         x = _wide(x.detach())
-        if self._mean is None or self._squares is None:
-            self._mean, self._squares = torch.zeros_like(x), torch.zeros_like(x)
+        if self._first is None:
+            self._first = x.clone()
+            self._shift, self._squares = torch.zeros_like(x), torch.zeros_like(x)
         self._count += 1
-        deviation = x - self._mean
-        self._mean = self._mean + deviation / self._count
-        self._squares = self._squares + deviation * (x - self._mean)
+        difference = x - self._first
+        deviation = difference - self._shift
+        self._shift = self._shift + deviation / self._count
+        self._squares = self._squares + deviation * (difference - self._shift)
 
 
 class Mean(_Moments):
     """The mean, in double precision."""
 
     def get(self) -> Tensor | None:
-        return None if self._mean is None else self._mean.clone()
+        return None if self._first is None else self._first + self._shift
 
 
 class MSE(_Moments):
@@ -96,7 +103,7 @@ class MSE(_Moments):
     """
 
     def get(self) -> Tensor | None:
-        return None if self._squares is None else self._squares.clone()
+        return self._squares.clone() if self._count else None
 
 
 class Var(_Moments):
@@ -125,7 +132,7 @@ class Var(_Moments):
         return f"{self._words[0]}({self._order})"
 
     def get(self) -> Tensor | None:
-        if self._squares is None:
+        if not self._count:
             return None
         if self._count <= self._order:
             return torch.full_like(self._squares, torch.nan)

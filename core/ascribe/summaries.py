@@ -166,7 +166,7 @@ def _tensor(value: Any) -> Tensor:
 
 
 def _shown(shapes: dict[Hashable, tuple[int, ...]]) -> str:
-    return str(shapes[None] if None in shapes else shapes)
+    return str(shapes.get(None, shapes))
 
 
 def _batch(x: Any) -> int:

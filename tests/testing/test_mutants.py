@@ -52,6 +52,12 @@ def test_mutant_is_caught(mutant, parameters, name, says):
     assert re.search("a model '|was changed|raised ", outcome.message)
 
 
+@pytest.mark.parametrize(("method", "parameters", "name"), list(_tables("HOLDS")))
+def test_what_is_right_is_not_caught(method, parameters, name):
+    outcome = run(subject_of(method, parameters), PROPERTIES[name], examples=EXAMPLES, seed=0)
+    assert outcome.status == "holds"
+
+
 GOOD = [
     (Saliency, {}),
     (Saliency, {"abs": False}),
