@@ -22,8 +22,18 @@ METHODS = {
     "Saliency": {},
     "InputXGradient": {},
     "IntegratedGradients": {},
+    "GradientShap": {},
+    "NoiseTunnel": {"attribution_method": "Saliency", "abs": False},
     "FeatureAblation": {},
     "Occlusion": {},
+    "LayerGradientXActivation": {},
+    "LayerIntegratedGradients": {},
+    "LayerGradientShap": {},
+    "LayerConductance": {},
+    "InternalInfluence": {},
+    "NeuronGradient": {},
+    "NeuronIntegratedGradients": {},
+    "NeuronConductance": {},
 }
 
 #: What is Ascribe's own and nobody else promises.
@@ -39,23 +49,45 @@ def main() -> None:
     torchvision()  # which Captum may import, and which may need help
     from captum import attr as captum
 
+    for name in ("GradientShap", "LayerGradientShap"):  # as Ascribe's: a distribution
+        getattr(captum, name).draws_baselines = True
     columns, told = {}, []
     for name, parameters in METHODS.items():
-        ours = getattr(attr, name)
-        claims = ours.claims(**parameters)
         if name == "Occlusion":  # with windows of one, which Captum's must be given
             parameters = {"sliding_window_shapes": (1,)}
-            claims = ours.claims(**parameters)
-        for library, cls in (("Captum", getattr(captum, name)), ("Ascribe", ours)):
+        for library, module in (("Captum", captum), ("Ascribe", attr)):
+            inner = parameters.get("attribution_method")
+            given = (
+                {**parameters, "attribution_method": getattr(module, inner)}
+                if inner
+                else parameters
+            )
             report = check_method(
-                cls, parameters, claims, examples=options.examples, unclaimed=False
+                getattr(module, name),
+                given,
+                getattr(attr, name).claims(**parameters),
+                examples=options.examples,
+                unclaimed=False,
             )
             columns[f"{library} {name}"] = {o.prop.name: o for o in report.outcomes}
             for outcome in report.failures:
                 told.append(f"- {library} {name}, `{outcome.prop.name}`: {outcome.message}")
+    print_summary(columns)
     print_table(columns)
     if options.failures:
         print("\n" + "\n".join(told))
+
+
+def print_summary(columns: dict) -> None:
+    print("| method | properties | Captum breaks | Ascribe breaks |\n| --- | --- | --- | --- |")
+    for name in METHODS:
+        broken = []
+        for library in ("Captum", "Ascribe"):
+            outcomes = columns[f"{library} {name}"].values()
+            broken.append([o for o in outcomes if o.failed and o.prop.name not in OURS])
+        tried = len(columns[f"Captum {name}"])
+        print(f"| {name} | {tried} | {len(broken[0])} | {len(broken[1])} |")
+    print()
 
 
 def print_table(columns: dict) -> None:

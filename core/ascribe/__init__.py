@@ -4,6 +4,7 @@ The names below are what programs and plugins need; the modules they come from h
 """
 
 from ascribe.attribution import Attribution, GradientAttribution, PerturbationAttribution
+from ascribe.data_sets import explain_data
 from ascribe.errors import (
     AscribeError,
     AscribeWarning,
@@ -42,5 +43,6 @@ __all__ = [
     "Targets",
     "UnknownPluginError",
     "explain",
+    "explain_data",
     "hookimpl",
 ]

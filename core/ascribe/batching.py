@@ -164,12 +164,14 @@ def memory_budget(device: torch.device) -> float:
 
 
 @contextmanager
-def progress(total: int, description: str, shown: bool) -> Iterator[Callable[[int], Any]]:
-    """Yield what advances a progress bar of ``total`` model evaluations, shown or not."""
+def progress(
+    total: int | None, description: str, shown: bool, unit: str = "evaluations"
+) -> Iterator[Callable[[int], Any]]:
+    """Yield what advances a progress bar, shown or not; of an unknown total where that is None."""
     if not shown:
-        yield lambda rows: None
+        yield lambda done: None
         return
     from tqdm.auto import tqdm  # only when a bar is wanted: importing it looks for notebooks
 
-    with tqdm(total=total, desc=description, unit=" evaluations") as bar:
+    with tqdm(total=total, desc=description, unit=f" {unit}") as bar:
         yield bar.update

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -35,7 +36,8 @@ class DataLoaderAttribution(Attribution):
     Parameters
     ----------
     attr_method
-        A method, made with the model, that replaces features by baselines: ``FeatureAblation``.
+        A method, made with the model, that replaces groups of features by baselines:
+        ``FeatureAblation``.
 
     Raises
     ------
@@ -126,9 +128,9 @@ class DataLoaderAttribution(Attribution):
 def _check_method(method: Any) -> None:
     own = own_parameters(type(method)) if isinstance(method, PerturbationAttribution) else {}
     complete = all(parameter.default is not parameter.empty for parameter in own.values())
-    if not complete or not {"baselines", "perturbations_per_eval"} <= set(own):
+    if not complete or not {"baselines", "feature_mask", "perturbations_per_eval"} <= set(own):
         raise InputError(
-            f"attr_method must replace features by baselines and need nothing else, as "
+            f"attr_method must replace groups of features by baselines and need nothing else, as "
             f"FeatureAblation(model) does, but is "
             f"{method.__name__ if isinstance(method, type) else type(method).__name__}"
         )
@@ -169,7 +171,9 @@ def _attributed(
     """Return ``(metrics, 1, groups)``: what a method says of the groups that are present."""
     of_metric = copy.copy(method)
     of_metric.forward_func = metric
+    # Thousands of them, perhaps, where each example is one: callables are picked fastest.
+    targets = [itemgetter((slice(None), column)) for column in range(metrics)]
     if method.several_targets:
-        return of_metric.attribute(present, target=Targets(range(metrics)), **options)
-    each = [of_metric.attribute(present, target=target, **options) for target in range(metrics)]
+        return of_metric.attribute(present, target=Targets(targets), **options)
+    each = [of_metric.attribute(present, target=target, **options) for target in targets]
     return torch.stack(each)

@@ -23,10 +23,12 @@ class Players:
     ) -> None:
         self._features = [tuple(tensor.shape[1:]) for tensor in inputs.tensors]
         self._groups, self._baselines = groups, baselines
+        self._device = inputs.tensors[0].device
 
     def spread(self, present: Tensor) -> list[Tensor]:
         """Return where ``(groups,)`` that are present lie: for each input ``(1, *features)``."""
-        return [one[0] for one in self._groups.spread(present.reshape(1, -1, 1))]
+        table = present.to(self._device).reshape(1, -1, 1)
+        return [mask[0] for mask in self._groups.spread(table)]
 
     def replace(self, batch: Batch, masks: list[Tensor]) -> Batch:
         """Return the batch with baselines where masks are False."""
@@ -38,7 +40,7 @@ class Players:
                 f"has {features}"
             )
         parts = zip(masks, tensors, self._baselines, strict=True)
-        return batch.replaced([torch.where(m.to(t.device), t, b) for m, t, b in parts])
+        return batch.replaced([torch.where(*part) for part in parts])
 
 
 class Metric:

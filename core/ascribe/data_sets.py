@@ -70,7 +70,8 @@ def explain_data(
     own = {**(parameters or {}), **more}
 
     def explanations() -> Iterator[Explanation]:
-        with batching.progress(operator.length_hint(batches), "batches", show_progress) as bar:
+        total = operator.length_hint(batches) or None
+        with batching.progress(total, "explain_data", show_progress, "batches") as bar:
             for given in batches:
                 roles = _with_label(given) if labelled and input_roles is None else input_roles
                 batch = Batch.of(given, roles)

@@ -81,7 +81,7 @@ class InterpretableEmbeddingBase(nn.Module):
         try:
             return super().__getattr__(name)
         except AttributeError:
-            if name == "embedding":  # not made yet
+            if name == "embedding" or name.startswith("__"):  # not made yet, or Python's own
                 raise
             return getattr(self.embedding, name)
 

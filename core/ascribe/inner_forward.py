@@ -74,8 +74,7 @@ class LayerForward(Forward):
         target: Any = None,
         additional_forward_args: Any = None,
     ) -> None:
-        self._layers = find_layers(forward_func, layer)
-        self._taps = taps = Taps(self._layers, of_inputs)
+        self._taps = taps = Taps(find_layers(forward_func, layer), of_inputs)
         self._plain = plain = Forward(forward_func, outer, target, additional_forward_args)
 
         def below(*given: Any, **named: Any) -> list[Tensor]:
@@ -127,6 +126,8 @@ class LayerForward(Forward):
     ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
         """Return activations, and the gradient of each target's score with respect to them.
 
+        Each activation by itself: where one flows into another, so does its gradient.
+
         Parameters
         ----------
         points
@@ -144,7 +145,7 @@ class LayerForward(Forward):
         rows = self._plain.flat(points, chunk)
 
         def run() -> tuple[list[Tensor], Tensor]:
-            return self._taps.cut(lambda: self._plain(rows, chunk), chunk.rows)
+            return self._taps.watch(lambda: self._plain(rows, chunk), chunk.rows)
 
         return differentiated(run)
 
@@ -218,7 +219,9 @@ class NeuronForward(Forward):
 
     def _through(self, rows: list[Tensor], chunk: Chunk) -> tuple[Tensor, ...]:
         leaves = [row.detach().clone().requires_grad_() for row in rows]
-        found, scores = self._taps.watch(lambda: self([leaf.clone() for leaf in leaves], chunk))
+        found, scores = self._taps.watch(
+            lambda: self([leaf.clone() for leaf in leaves], chunk), chunk.rows
+        )
         check_graph(scores)
         chosen = self._pick(found[0] if len(found) == 1 else tuple(found))
         shares = _vjp(chosen, torch.ones_like(chosen), found)

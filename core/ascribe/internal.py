@@ -250,7 +250,7 @@ def _called_with(method: type[Attribution]) -> list[Parameter]:
 
 
 def _describe(
-    form: Any, method: type[Attribution], prefix: str, place: str, called_with: Iterable[Parameter]
+    form: Any, method: type[Attribution], prefix: str, place: str, called_with: list[Parameter]
 ) -> None:
     """Give a form its name, its place, its documentation and its signatures."""
     form.method, form.draws_baselines = method, method.draws_baselines
@@ -264,7 +264,11 @@ def _describe(
     others = [p for p in made_with if p.default is not p.empty]
     form.__init__ = _signed(form.__init__, [this, model, layer, *needed, devices, *others])
     form.attribute = _signed(form.attribute, [this, *called_with])
-    form.attribute.__doc__ = method.attribute.__doc__
+    added = next(p for p in called_with if p.name.startswith("attribute_to_"))
+    form.attribute.__doc__ = (
+        f"{inspect.getdoc(method.attribute)}\n\nHere {place}, with {added.name} (bool) for what "
+        f"the layer is given instead of what it returns: see `ascribe.internal`."
+    )
 
 
 def _signed(function: Any, parameters: Iterable[Parameter]) -> Any:

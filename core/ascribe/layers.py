@@ -176,29 +176,21 @@ class Taps:
             raise InputError("a layer is used less often than for the inputs")
         return output
 
-    def cut(self, run: Callable[[], Any], rows: int) -> tuple[list[Tensor], Any]:
-        """Return the activations of rows as leaves of a graph, and what the model makes of them."""
+    def watch(self, run: Callable[[], Any], rows: int) -> tuple[list[Tensor], Any]:
+        """Return the activations of rows, in the graph, and what the model makes of them.
 
-        def leaves(tensors: list[Tensor]) -> list[Tensor]:
-            _refuse_checkpoint()
-            apart = by_row(tensors, rows)
-            return [tensor.detach().clone().requires_grad_() for tensor in apart]
-
-        return self._watched(run, leaves)
-
-    def watch(self, run: Callable[[], Any]) -> tuple[list[Tensor], Any]:
-        """Return the activations in the middle of a graph, and what the model makes of them."""
-        return self._watched(run, lambda tensors: [tensor.clone() for tensor in tensors])
-
-    def _watched(
-        self, run: Callable[[], Any], keep: Callable[[list[Tensor]], list[Tensor]]
-    ) -> tuple[list[Tensor], Any]:
+        Where no graph leads to an activation, one begins there.
+        """
         found: list[list[Tensor]] = [[] for _ in self._layers]
 
         def visit(number: int, tensors: list[Tensor]) -> list[Tensor]:
-            kept = keep(tensors)
-            found[number] += kept
-            return [tensor.clone() for tensor in kept]  # what follows may write to them
+            apart = [tensor.clone() for tensor in by_row(tensors, rows)]
+            for tensor in apart:
+                if tensor.is_floating_point() and not tensor.requires_grad:
+                    _refuse_checkpoint()
+                    tensor.requires_grad_()
+            found[number] += apart
+            return [tensor.clone() for tensor in apart]  # what follows may write to them
 
         with visited(self._layers, self._of_inputs, visit):
             output = run()

@@ -1,9 +1,4 @@
-"""Statistics of a stream of tensors, element by element, in memory that does not grow.
-
-Means and squared deviations by the update of Welford, "Note on a method for calculating corrected
-sums of squares and products", Technometrics 4, 1962, https://doi.org/10.1080/00401706.1962.10490022
-in double precision, so that a large offset costs no digits.
-"""
+"""Statistics of a stream of tensors, element by element, in memory that does not grow."""
 
 from __future__ import annotations
 
@@ -13,6 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from ascribe.moments import Moments, wide
 
 
 class Stat(ABC):
@@ -42,7 +39,7 @@ class Stat(ABC):
 
     @abstractmethod
     def update(self, x: Tensor) -> None:
-        """Take in one more tensor."""
+        """Take in one more tensor, which is the statistic's to keep but not to write to."""
 
     @abstractmethod
     def get(self) -> Any:
@@ -63,50 +60,53 @@ class Count(Stat):
         return self._count or None
 
 
-class _Moments(Stat):
-    """The mean and the sum of squared deviations from it, in double precision.
-
-    Both are taken of differences from the first tensor, which lie close to zero where values lie
-    close together: there are the digits.
-    """
+class _OfMoments(Stat):
+    """A statistic that is a function of the moments, which several of these may share."""
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
-        self._count = 0
-        self._first: Tensor | None = None
-        self._shift = torch.zeros(())
-        self._squares = torch.zeros(())
+        self.moments = Moments()
 
     def update(self, x: Tensor) -> None:
-        x = _wide(x.detach())
-        if self._first is None:
-            self._first = x.clone()
-            self._shift, self._squares = torch.zeros_like(x), torch.zeros_like(x)
-        self._count += 1
-        difference = x - self._first
-        deviation = difference - self._shift
-        self._shift = self._shift + deviation / self._count
-        self._squares = self._squares + deviation * (difference - self._shift)
-
-
-class Mean(_Moments):
-    """The mean, in double precision."""
+        self.moments.update(x)
 
     def get(self) -> Tensor | None:
-        return None if self._first is None else self._first + self._shift
+        return self._of_moments() if self.moments.count else None
+
+    @abstractmethod
+    def _of_moments(self) -> Tensor: ...
 
 
-class MSE(_Moments):
+def accumulators(stats: list[Stat]) -> list[Stat | Moments]:
+    """Let statistics share their moments, and return what is to be updated for all of them."""
+    moments = Moments()
+    others: list[Stat | Moments] = []
+    for stat in stats:
+        if isinstance(stat, _OfMoments):
+            stat.moments = moments
+        else:
+            others.append(stat)
+    return others if len(others) == len(stats) else [*others, moments]
+
+
+class Mean(_OfMoments):
+    """The mean, in double precision."""
+
+    def _of_moments(self) -> Tensor:
+        return self.moments.mean()
+
+
+class MSE(_OfMoments):
     """The sum of squared deviations from the mean, which Captum calls so, in double precision.
 
     Divide by the count for the mean of them, or take `Var`.
     """
 
-    def get(self) -> Tensor | None:
-        return self._squares.clone() if self._count else None
+    def _of_moments(self) -> Tensor:
+        return self.moments.squares()
 
 
-class Var(_Moments):
+class Var(_OfMoments):
     """The variance, in double precision.
 
     Parameters
@@ -131,12 +131,9 @@ class Var(_Moments):
             return self._words[self._order]
         return f"{self._words[0]}({self._order})"
 
-    def get(self) -> Tensor | None:
-        if not self._count:
-            return None
-        if self._count <= self._order:
-            return torch.full_like(self._squares, torch.nan)
-        return self._squares / (self._count - self._order)
+    def _of_moments(self) -> Tensor:
+        left = self.moments.count - self._order
+        return self.moments.squares() / (left if left > 0 else torch.nan)
 
 
 class StdDev(Var):
@@ -152,9 +149,8 @@ class StdDev(Var):
 
     _words = ("std_dev", "sample_std_dev")
 
-    def get(self) -> Tensor | None:
-        variance = super().get()
-        return None if variance is None else variance.sqrt()
+    def _of_moments(self) -> Tensor:
+        return super()._of_moments().sqrt()
 
 
 class _Fold(Stat):
@@ -228,14 +224,9 @@ class Sum(_Fold):
         super().__init__(name, add_fn)
 
     def update(self, x: Tensor) -> None:
-        super().update(_wide(x) if x.is_floating_point() else x.long())
+        super().update(wide(x) if x.is_floating_point() else x.long())
 
 
 def CommonStats() -> list[Stat]:  # noqa: N802 - the name that Captum's users know
     """Return mean, sample variance and standard deviation, least and greatest value."""
     return [Mean(), Var(order=1), StdDev(order=1), Min(), Max()]
-
-
-def _wide(x: Tensor) -> Tensor:
-    # Apple's GPUs have no double precision.
-    return x.to(torch.float32 if x.device.type == "mps" else torch.float64)

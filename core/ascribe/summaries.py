@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ascribe.errors import InputError
-from ascribe.stats import Stat
+from ascribe.moments import Moments
+from ascribe.stats import Stat, accumulators
 
 
 class Summarizer:
@@ -36,6 +37,7 @@ class Summarizer:
         self._form: type | None = None
         self._shapes: dict[Hashable, tuple[int, ...]] = {}
         self._of: dict[Hashable, list[Stat]] = {}
+        self._updated: dict[Hashable, list[Stat | Moments]] = {}
 
     def update(self, x: Any) -> None:
         """Take in one more observation.
@@ -57,15 +59,16 @@ class Summarizer:
         if self._form is None:
             self._form, self._shapes = form, shapes
             self._of = {key: copy.deepcopy(self._stats) for key in tensors}
+            self._updated = {key: accumulators(stats) for key, stats in self._of.items()}
         elif (form, shapes) != (self._form, self._shapes):
             raise InputError(
                 f"all observations must have one form and shape, {_shown(self._shapes)}, but "
                 f"this one has {_shown(shapes)}; update once for each example where batches differ"
             )
         for key, tensor in tensors.items():
-            own = tensor.detach().clone()  # whatever a statistic may do with it
-            for stat in self._of[key]:
-                stat.update(own)
+            own = tensor.detach().clone()  # a statistic may keep it
+            for accumulator in self._updated[key]:
+                accumulator.update(own)
 
     @property
     def summary(self) -> Any:
@@ -162,7 +165,7 @@ def _tensor(value: Any) -> Tensor:
             f"an observation must be a tensor of real numbers, a number, or a tuple, list or dict "
             f"of these, but has a {what}"
         )
-    return value
+    return value.long() if value.dtype == torch.bool else value
 
 
 def _shown(shapes: dict[Hashable, tuple[int, ...]]) -> str:

@@ -7,11 +7,14 @@ inputs)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from torch import Tensor
+
 from ascribe import GradientAttribution, hookimpl
-from ascribe.gradient import gradients
+from ascribe.batching import Chunk
+from ascribe.gradient import summed
 from ascribe.internal import LayerAttribution
 
 
@@ -78,10 +81,16 @@ class LayerGradientXActivation(LayerAttribution, GradientAttribution):
         """
         arguments = (inputs, target, additional_forward_args, attribute_to_layer_input)
         with self.bind_layer(*arguments) as forward:
-            found = gradients(forward)
-            pairs = zip(forward.inputs.tensors, found, strict=True)
-            multiplied = [tensor * gradient for tensor, gradient in pairs]
-            return forward.pack(multiplied if self._multiply_by_inputs else found)
+
+            def shares(chunk: Chunk) -> Iterator[Tensor]:
+                points = [forward.part(tensor, chunk) for tensor in forward.outer.tensors]
+                for activation, gradient in zip(
+                    *forward.gradients_within(points, chunk), strict=True
+                ):
+                    yield activation.detach() * gradient if self._multiply_by_inputs else gradient
+
+            rows = forward.rows_for(1, differentiated=True)
+            return forward.pack(summed(forward, 1, rows, shares))
 
 
 @hookimpl

@@ -236,3 +236,13 @@ def test_the_facade_asks_the_registry():
     with pytest.raises(ImportError, match="cannot import name"):
         from ascribe.attr import NoSuchThing  # noqa: F401
     assert not hasattr(ascribe.attr, "no_such_thing")
+
+
+def test_a_form_of_a_method_is_found_in_snake_case_too():
+    from ascribe.attr import LayerConductance, NeuronConductance
+
+    found = registry.attributions
+    assert found.get("layer_conductance") is LayerConductance
+    assert found.get("neuron_conductance") is NeuronConductance
+    with pytest.raises(UnknownPluginError):
+        found.get("layer_saliency")

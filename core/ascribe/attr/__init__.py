@@ -8,26 +8,30 @@ import importlib
 from typing import Any
 
 from ascribe import registry
-from ascribe.attribution import Attribution, GradientAttribution, PerturbationAttribution
 from ascribe.errors import UnknownPluginError
-from ascribe.internal import InternalAttribution, LayerAttribution, NeuronAttribution
 
-_BASES = {
-    cls.__name__: cls
-    for cls in (
-        Attribution,
-        GradientAttribution,
-        PerturbationAttribution,
-        InternalAttribution,
-        LayerAttribution,
-        NeuronAttribution,
-    )
+#: What is no plugin, by the module that it comes from.
+_FROM = {
+    "attribution": ["Attribution", "GradientAttribution", "PerturbationAttribution"],
+    "internal": ["InternalAttribution", "LayerAttribution", "NeuronAttribution"],
+    "batch_roles": ["InputRole"],
+    "data_loader_attribution": ["DataLoaderAttribution"],
+    "embeddings": [
+        "InterpretableEmbeddingBase",
+        "TokenReferenceBase",
+        "configure_interpretable_embedding_layer",
+        "interpretable_embedding",
+        "remove_interpretable_embedding_layer",
+    ],
+    "stats": ["Stat", "Count", "Mean", "MSE", "Var", "StdDev", "Min", "Max", "Sum", "CommonStats"],
+    "summaries": ["Summarizer", "ClassSummarizer"],
 }
+_MODULES = {name: module for module, names in _FROM.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _BASES:
-        return _BASES[name]
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"ascribe.{_MODULES[name]}"), name)
     if name == "visualization":
         return importlib.import_module("ascribe.attr.visualization")
     if not name[:1].isupper():
@@ -41,4 +45,6 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     # Listing what there is loads every plugin: only here, where someone asks for it.
     listing = registry.attributions.listing()
-    return sorted([*_BASES, "visualization", *(c.__name__ for row in listing for c in row.classes)])
+    return sorted(
+        [*_MODULES, "visualization", *(c.__name__ for row in listing for c in row.classes)]
+    )

@@ -56,18 +56,20 @@ def first_line(thing: Any) -> str:
 
 def _one(name: str) -> dict[str, Any]:
     described: Any
+    kind: Registry[Any]
     try:
         described = registry.renderers.get(name)
-        plugin = registry.renderers.plugin_of(described)
+        plugin, kind = registry.renderers.plugin_of(described), registry.renderers
         parameters = described().options()
     except UnknownPluginError:  # where neither kind has it, the message is that of algorithms
         described = registry.attributions.get(name)
-        plugin = registry.attributions.plugin_of(described)
+        plugin, kind = registry.attributions.plugin_of(described), registry.attributions
         parameters = own_parameters(described)
     assert plugin is not None  # it was just found
     return {
         "name": plugin.name,
         "class": described.__name__,
+        "classes": [cls.__name__ for cls in kind.classes(plugin.qualified_name)],
         "description": first_line(described),
         "distribution": plugin.distribution,
         "version": plugin.version,
@@ -94,3 +96,6 @@ def _print_one(content: dict[str, Any]) -> None:
     click.echo(f"{content['class']}: {content['description']}  [{origin}]")
     for name, default in content["parameters"].items():
         click.echo(f"  {name} = {default}")
+    others = [name for name in content["classes"] if name != content["class"]]
+    if others:
+        click.echo(f"also here: {', '.join(others)}")

@@ -17,7 +17,7 @@ from ascribe.targets import Targets
 from ascribe.testing import zoo
 from ascribe.testing.properties import prop
 from ascribe.testing.sound import any_target, of_every_family, sound, tolerance
-from ascribe.testing.subject import PropertyFailure, Subject, compare
+from ascribe.testing.subject import PropertyFailure, Subject, compare, seed_everything
 
 
 def _tries_gradients(subject: Subject) -> bool:
@@ -114,11 +114,10 @@ def same_seed_same_numbers(subject: Subject, draw: st.DataObject) -> None:
     case = sound(subject, draw)
     model, inputs = case.model(), case.inputs()
     seed = case.layout.seed if subject.takes("seed") else None
-    with torch.random.fork_rng(devices=[]):
-        results = []
-        for turn in range(2):
-            torch.manual_seed(case.layout.seed if seed is None else turn)
-            results.append(subject.attribute(model, inputs, target=0, seed=seed))
+    results = []
+    for turn in range(2):
+        seed_everything(case.layout.seed if seed is None else turn)
+        results.append(subject.call(subject.make(model), inputs, target=0, seed=seed))
     compare(results[0], results[1], 0.0, "in a second call", case)
 
 
@@ -132,7 +131,7 @@ def calls_are_independent(subject: Subject, draw: st.DataObject) -> None:
     def check(when: str) -> None:
         results = []
         for one in (method, subject.make(model)):
-            torch.manual_seed(case.layout.seed)
+            seed_everything(case.layout.seed)
             results.append(subject.call(one, inputs, target=0))
         compare(results[0], results[1], tolerance(case, results[1]), when, case)
 
@@ -190,7 +189,8 @@ def baselines_of_each_form(subject: Subject, draw: st.DataObject) -> None:
     number = draw.draw(st.sampled_from([0.5, -1, 0]), label="baseline")
     full = torch.full_like(inputs, number)
     expected = subject.attribute(model, inputs, target=target, baselines=full)
-    for form in (number, full[:1]):
+    forms = (full[:1],) if subject.draws_baselines else (number, full[:1])
+    for form in forms:
         found = subject.attribute(model, inputs, target=target, baselines=form)
         compare(found, expected, tolerance(case, expected), "with another form of baseline", case)
     varied = case.inputs(1)
@@ -217,6 +217,8 @@ def convergence_delta(subject: Subject, draw: st.DataObject) -> None:
     with torch.no_grad():
         at_x, at_b = (model(point.clone())[:, target] for point in (x, b))
     expected = found.flatten(1).sum(1) - (at_x - at_b)
+    if delta.numel():  # one for each example, or for each sample of it
+        delta = delta.reshape(case.batch, -1).mean(1)
     compare(delta, expected, tolerance(case, found, at_x, at_b), "convergence delta", case)
 
 

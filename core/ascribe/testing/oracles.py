@@ -177,7 +177,8 @@ def sampled_path(subject: Subject, draw: st.DataObject) -> None:
     of 1/d within six standard errors (give ``n_samples``)."""  # noqa: D209
     factors = draw.draw(st.integers(1, 4), label="factors")
     seed = draw.draw(st.integers(0, 99), label="seed")
-    x, b = numbers((1, factors), seed), 0.5
+    x = numbers((1, factors), seed)
+    b = torch.full_like(x, 0.5)
     found = subject.attribute(composed(lambda x: (x - b).prod(1)), x, baselines=b)
     product = (x - b).prod(1, keepdim=True).expand_as(x)
     # A place u, uniform in [0, 1], gives u^(d-1) of the product.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from ascribe.errors import InputError
 from ascribe.testing.properties import PROPERTIES, Property
-from ascribe.testing.subject import PropertyFailure, Refusal, Subject, contained
+from ascribe.testing.subject import Case, PropertyFailure, Refusal, Subject, contained
 
 #: How many examples each property is tried on, unless said otherwise.
 EXAMPLES = 50
@@ -224,7 +225,9 @@ def _search(subject: Subject, prop: Property, examples: int, seed: int) -> tuple
 
 
 def _told(error: Exception) -> str:
-    drawn = [note for note in getattr(error, "__notes__", []) if note.startswith("Draw ")]
-    case = " ".join(" ".join(drawn).split())
     told = f"raised {type(error).__name__}: {str(error).partition(chr(10))[0]}"
-    return f"{told}, with {case}" if case else told
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    # What the check was about when it raised: that is where its model is named.
+    found = (frame.f_locals.get("case") for frame in frames)
+    case = next((case for case in found if isinstance(case, Case)), None)
+    return told if case is None else f"{told}, on {case}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import random
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -68,7 +70,12 @@ class Subject:
         return (shape,) if isinstance(shape, int) else shape
 
     def attribute(self, model: Callable[..., Any], inputs: Any, **options: Any) -> Any:
-        """Return attributions; options that are None, or that it does not know, are left out."""
+        """Return attributions; options that are None, or that it does not know, are left out.
+
+        What takes no seed finds the same global random state at every call.
+        """
+        if not self.takes("seed"):
+            seed_everything(0)
         return self.call(self.make(model, len(as_tuple(inputs))), inputs, **options)
 
     def make(self, model: Callable[..., Any], inputs: int = 1) -> Any:
@@ -102,12 +109,17 @@ class Subject:
         """What leaves out the noise that a method adds to its inputs, each its own."""
         return {"stdevs": 0.0} if self.takes("stdevs") else {}
 
+    @property
+    def draws_baselines(self) -> bool:
+        """Whether baselines are a distribution to draw from."""
+        methods = (self.cls, inner_of(self.parameters))
+        return any(getattr(method, "draws_baselines", False) for method in methods)
+
     def baselines(self, case: Case) -> Tensor:
         """Return baselines for a case: one for all, where the method draws from several."""
         several = case.inputs(1)
-        methods = (self.cls, inner_of(self.parameters))
-        draws = any(getattr(method, "draws_baselines", False) for method in methods)
-        return several[:1].repeat(case.batch, *[1] * (several.dim() - 1)) if draws else several
+        alone = several[:1].repeat(case.batch, *[1] * (several.dim() - 1))
+        return alone if self.draws_baselines else several
 
     def _fill_windows(self, inputs: Any, given: dict[str, Any]) -> None:
         """Give each of several inputs its window, and windows of one where none are given."""
@@ -150,15 +162,24 @@ class Entry(nn.Module):
         return inputs[0] if len(inputs) == 1 else inputs
 
 
+def seed_everything(seed: int) -> None:
+    """Seed the global generators of torch, numpy and Python."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
+
+
 @contextlib.contextmanager
 def contained() -> Iterator[None]:
     """Undo, at the end of the block, what a method does to the whole program."""
-    dtype = torch.get_default_dtype()
+    dtype, legacy, python = torch.get_default_dtype(), np.random.get_state(), random.getstate()
     with torch.random.fork_rng(devices=[]), torch.enable_grad(), warnings.catch_warnings():
         try:
             yield
         finally:
             torch.set_default_dtype(dtype)
+            np.random.set_state(legacy)
+            random.setstate(python)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ascribe.testing import zoo
 from ascribe.testing.properties import prop
 from ascribe.testing.sound import sound, tolerance
-from ascribe.testing.subject import PropertyFailure, Subject, cases, compare
+from ascribe.testing.subject import PropertyFailure, Subject, cases, compare, seed_everything
 
 
 def _snapshot(model: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, Any]:
@@ -64,8 +64,7 @@ def _use(draw: st.DataObject, model: nn.Module, inputs: Tensor) -> None:
         inputs.requires_grad_().grad = torch.ones_like(inputs)
         for parameter in model.parameters():
             parameter.grad = torch.ones_like(parameter)
-    for seed in (torch.manual_seed, random.seed, np.random.seed):
-        seed(20_231)
+    seed_everything(20_231)
 
 
 def _require_untouched(before: dict[str, Any], after: dict[str, Any], when: str) -> None:
@@ -88,7 +87,7 @@ def leaves_no_trace(subject: Subject, draw: st.DataObject) -> None:
         _use(draw, model, inputs)
         before = _snapshot(model, (inputs,))
         with contextlib.suppress(Exception):  # `runs_on_every_model` tells of what it raises
-            subject.attribute(model, inputs, target=0)
+            subject.call(subject.make(model), inputs, target=0)
         _require_untouched(before, _snapshot(model, (inputs,)), f"after a call on {case}")
 
 
@@ -113,7 +112,7 @@ def leaves_no_trace_after_an_exception(subject: Subject, draw: st.DataObject) ->
     _use(draw, model, inputs)
     before = _snapshot(model, (inputs,))
     with contextlib.suppress(Bang, KeyboardInterrupt):
-        subject.attribute(model, inputs, target=0)
+        subject.call(subject.make(model), inputs, target=0)
     after = _snapshot(model, (inputs,))
     _require_untouched(before, after, f"after a {kind.__name__} at evaluation {last} on {case}")
 
