@@ -1,0 +1,72 @@
+"""Every built-in algorithm, held to its contract and its claims."""
+
+from ascribe import registry
+from ascribe.attr import (
+    FeatureAblation,
+    GradientShap,
+    InputXGradient,
+    IntegratedGradients,
+    InternalInfluence,
+    LayerActivation,
+    LayerConductance,
+    LayerGradientShap,
+    LayerGradientXActivation,
+    LayerIntegratedGradients,
+    NeuronConductance,
+    NeuronGradient,
+    NeuronGradientShap,
+    NeuronIntegratedGradients,
+    NoiseTunnel,
+    Occlusion,
+    Saliency,
+)
+from ascribe.testing import configured, parametrize_with_checks
+
+METHODS = [
+    configured(Saliency),
+    configured(Saliency, abs=False),
+    configured(InputXGradient),
+    configured(IntegratedGradients),
+    configured(IntegratedGradients, method="riemann_trapezoid", n_steps=20),
+    configured(IntegratedGradients, multiply_by_inputs=False, n_steps=10),
+    configured(LayerIntegratedGradients),
+    configured(NeuronIntegratedGradients, n_steps=20),
+    configured(GradientShap),
+    configured(GradientShap, stdevs=0.3),
+    configured(GradientShap, n_samples=20, multiply_by_inputs=False),
+    configured(LayerGradientShap),
+    configured(NeuronGradientShap),
+    configured(NoiseTunnel, attribution_method=Saliency, abs=False, stdevs=0.5),
+    configured(NoiseTunnel, attribution_method=IntegratedGradients, nt_type="smoothgrad_sq"),
+    configured(
+        NoiseTunnel, attribution_method=Saliency, abs=False, nt_type="vargrad", nt_samples=60
+    ),
+    configured(NoiseTunnel, attribution_method=LayerIntegratedGradients, n_steps=10),
+    configured(NoiseTunnel, attribution_method=NeuronGradient),
+    configured(NoiseTunnel, attribution_method=Occlusion),
+    configured(NoiseTunnel, attribution_method=GradientShap),
+    configured(LayerGradientXActivation),
+    configured(LayerGradientXActivation, multiply_by_inputs=False),
+    configured(LayerActivation),
+    configured(LayerConductance),
+    configured(LayerConductance, method="riemann_left", n_steps=20),
+    configured(NeuronConductance),
+    configured(NeuronConductance, multiply_by_inputs=False),
+    configured(InternalInfluence),
+    configured(NeuronGradient),
+    configured(FeatureAblation),
+    configured(Occlusion),
+    configured(Occlusion, sliding_window_shapes=(1,)),
+    configured(Occlusion, sliding_window_shapes=(2, 2, 2), strides=(1, 2, 1)),
+]
+
+
+@parametrize_with_checks(METHODS, examples=10)
+def test_every_built_in_algorithm_conforms(check):
+    check()
+
+
+def test_no_built_in_algorithm_is_left_out():
+    listed = registry.attributions.listing()
+    built_in = {c for row in listed if row.plugin.distribution == "ascribe" for c in row.classes}
+    assert built_in == {method.cls for method in METHODS}
