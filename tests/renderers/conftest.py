@@ -30,6 +30,7 @@ def explanation():
             "values": torch.randn(targets, batch, *features, generator=generator),
             "inputs": torch.rand(batch, *features, generator=generator),
             "original": None,
+            "parameters": {},
             "labels": ["pug", "tiger cat", "boxer"][:targets],
             "scores": torch.arange(targets * batch).reshape(targets, batch) / 8,
         }
