@@ -184,6 +184,8 @@ def test_list_shows_parameters_and_defaults(run):
     assert "strides = None" in text
     assert "show_progress = False" in text
     assert "outlier_perc = 2.0" in run("list", "heat_map").output
+    inside = "LayerIntegratedGradients, NeuronIntegratedGradients"
+    assert f"also here: {inside}" in run("list", "IntegratedGradients").output
     one = json.loads(run("list", "IntegratedGradients", "--json").output)
     assert one["parameters"]["method"] == "'gausslegendre'"
     assert one["parameters"]["multiply_by_inputs"] == "True"
