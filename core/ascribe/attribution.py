@@ -131,16 +131,8 @@ class GradientAttribution(Attribution):
             ``sum(attributions) - (f(end_point) - f(start_point))``, shape ``(batch,)``.
         """
         with self.bind(end_point, target, additional_forward_args) as forward:
-            given = forward.inputs.per_input(attributions, "attributions")
-            lead = () if not forward.several else (forward.targets,)
-            for tensor, attribution in zip(forward.inputs.tensors, given, strict=True):
-                if tuple(attribution.shape) != (*lead, *tensor.shape):
-                    raise InputError(
-                        f"attributions must have the shape {(*lead, *tensor.shape)} of the "
-                        f"end point, but have {tuple(attribution.shape)}"
-                    )
-            stacked = [a if forward.several else a[None] for a in given]
-            return forward.pack_scores(convergence_delta(forward, stacked, start_point))
+            given = forward.unpack(attributions)
+            return forward.pack_scores(convergence_delta(forward, given, start_point))
 
 
 class PerturbationAttribution(Attribution):

@@ -8,8 +8,8 @@ from enum import IntEnum
 from typing import Any
 
 from torch import Tensor
-from torch.utils._pytree import tree_map
 
+from ascribe.binding import copied
 from ascribe.errors import InputError
 
 
@@ -108,7 +108,7 @@ class Batch:
         """Return what a model returns for it."""
         roles = self.roles
         taken = {k: e for k, e in self.entries.items() if roles[k] != InputRole.no_forward}
-        taken = tree_map(_copy, taken)  # the model may write to it
+        taken = copied(taken)  # the model may write to it
         if self.form is dict:
             return forward_func(**{str(key): entry for key, entry in taken.items()})
         return forward_func(*taken.values())
@@ -163,7 +163,3 @@ def _roles(entries: Mapping[Hashable, Any], given: Any) -> dict[Hashable, InputR
             f"input_roles must be 0 (needs attribution), 1 (the model takes it) or 2 (the model "
             f"does not), but are {list(given.values())}"
         ) from None
-
-
-def _copy(value: Any) -> Any:
-    return value.clone() if isinstance(value, Tensor) else value

@@ -65,7 +65,7 @@ class Binding:
         output = self.output(tensors, chunk.of_rows())
         several = len(self._pickers) > 1
         # A callable target may write to what it is given, and others come after it.
-        outputs = (tree_map(_copy, output) if several else output for _ in self._pickers)
+        outputs = (copied(output) if several else output for _ in self._pickers)
         scores = [
             pick(given, chunk.examples, chunk.copies)
             for pick, given in zip(self._pickers, outputs, strict=True)
@@ -79,8 +79,9 @@ class Binding:
         return value.detach()[examples.to(value.device)] if follows else value
 
 
-def _copy(value: Any) -> Any:
-    return value.clone() if isinstance(value, Tensor) else value
+def copied(value: Any) -> Any:
+    """Return nested values with their tensors copied, for what may write to them."""
+    return tree_map(lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else leaf, value)
 
 
 def _arguments(given: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

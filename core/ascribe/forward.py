@@ -189,6 +189,24 @@ class Forward(Evaluations):
             packed.append(attribution if self.several else attribution[0])
         return self.inputs.pack(packed)
 
+    def unpack(self, attributions: Any) -> list[Tensor]:
+        """Return the caller's attributions as ``(targets, batch, *features)``: undo `pack`.
+
+        Raises
+        ------
+        InputError
+            If they do not have the shape of the inputs.
+        """
+        lead = (self.targets,) if self.several else ()
+        given = self.inputs.per_input(attributions, "attributions")
+        for attribution, tensor in zip(given, self.inputs.tensors, strict=True):
+            if tuple(attribution.shape) != (*lead, *tensor.shape):
+                raise InputError(
+                    f"attributions must have the shape {(*lead, *tensor.shape)} of the inputs, "
+                    f"but have {tuple(attribution.shape)}"
+                )
+        return list(given) if self.several else [a[None] for a in given]
+
     def pack_scores(self, scores: Tensor) -> Tensor:
         """Return a number for each target and example as the caller's: see `pack`."""
         return scores if self.several else scores[0]

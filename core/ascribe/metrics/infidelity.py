@@ -18,7 +18,7 @@ from ascribe.batching import Chunk
 from ascribe.errors import InputError
 from ascribe.forward import Forward, check_count
 from ascribe.inputs import Inputs
-from ascribe.metrics.samples import repeated
+from ascribe.samples import repeated
 
 
 def infidelity(
@@ -80,7 +80,7 @@ def infidelity(
     most = check_count(max_examples_per_batch, "max_examples_per_batch")
     assert samples is not None
     with Forward(forward_func, Inputs.of(inputs), target, additional_forward_args) as forward:
-        given = _attributions(forward, attributions)
+        given = [a.detach() for a in forward.unpack(attributions)]
         clean = forward.scores
         batch = forward.inputs.batch
         if clean.shape[1] != batch:
@@ -144,21 +144,6 @@ def infidelity_perturb_func_decorator(
         return perturb_func
 
     return decorate
-
-
-def _attributions(forward: Forward, attributions: Any) -> list[Tensor]:
-    """Return attributions with an axis of targets, ``(targets, batch, *features)`` each."""
-    given = []
-    found = forward.inputs.per_input(attributions, "attributions")
-    for attribution, tensor in zip(found, forward.inputs.tensors, strict=True):
-        lead = (forward.targets,) if forward.several else ()
-        if tuple(attribution.shape) != (*lead, *tensor.shape):
-            raise InputError(
-                f"attributions must have the shape {(*lead, *tensor.shape)} of the inputs, "
-                f"but have {tuple(attribution.shape)}"
-            )
-        given.append(attribution.detach() if forward.several else attribution.detach()[None])
-    return given
 
 
 def _perturb(

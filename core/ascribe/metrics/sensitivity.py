@@ -15,7 +15,7 @@ from torch import Tensor
 from ascribe.errors import InputError
 from ascribe.forward import check_count
 from ascribe.inputs import Inputs
-from ascribe.metrics.samples import by_sample, follow, follow_target, norms, portions, repeated
+from ascribe.samples import by_sample, follow, follow_target, norms, portions, repeated
 from ascribe.targets import Targets
 
 #: Bytes of perturbed inputs that the explanation gets in one call, unless the caller says.

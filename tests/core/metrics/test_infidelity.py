@@ -9,16 +9,6 @@ from ascribe.metrics import infidelity, infidelity_perturb_func_decorator
 EPS = torch.finfo(torch.float64).eps
 
 
-@pytest.fixture
-def model():
-    return nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3)).double().eval()
-
-
-@pytest.fixture
-def x():
-    return torch.randn(3, 4, dtype=torch.float64)
-
-
 def steps(inputs):
     """Perturbations that differ from row to row, and are no matter of chance."""
     rows = torch.arange(len(inputs), dtype=inputs.dtype)[:, None]

@@ -7,16 +7,6 @@ from ascribe.attr import FeatureAblation, IntegratedGradients, Saliency
 from ascribe.metrics import default_perturb_func, sensitivity_max
 
 
-@pytest.fixture
-def model():
-    return nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3)).double().eval()
-
-
-@pytest.fixture
-def x():
-    return torch.randn(3, 4, dtype=torch.float64)
-
-
 def test_of_attributions_that_do_not_change_it_is_zero(x):
     linear = nn.Linear(4, 3).double()
     assert torch.equal(
