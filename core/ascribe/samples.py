@@ -46,6 +46,14 @@ def portions(inputs: Inputs, samples: int, most: int | None, nbytes: int) -> Ite
         yield range(start, min(start + at_once, samples))
 
 
+def following(arguments: dict[str, Any], batch: int, samples: int) -> dict[str, Any]:
+    """Return named arguments of a method for copies of a batch: see `follow`, `follow_target`."""
+    return {
+        name: (follow_target if name == "target" else follow)(value, batch, samples)
+        for name, value in arguments.items()
+    }
+
+
 def by_sample(rows: Tensor, samples: int, axis: int = 0) -> Tensor:
     """Return ``(..., batch * samples, ...)`` as ``(..., batch, samples, ...)``."""
     return rows.unflatten(axis, (rows.shape[axis] // samples, samples))

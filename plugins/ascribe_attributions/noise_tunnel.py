@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from ascribe import Attribution, InputError, Targets, hookimpl
 from ascribe.batching import chunks
@@ -24,6 +24,7 @@ from ascribe.evaluations import at_least_single
 from ascribe.forward import Forward, check_count
 from ascribe.inputs import Inputs
 from ascribe.parameters import inner_of
+from ascribe.samples import by_sample, following
 from ascribe.targets import total
 
 #: Bytes of noisy inputs that the method gets in one call, unless the caller says how many samples.
@@ -145,8 +146,7 @@ class NoiseTunnel(Attribution):
             tensors, structure = tree_flatten(found)
             moments = moments or [_Moments() for _ in tensors]
             for moment, tensor in zip(moments, tensors, strict=True):
-                rows = tensor.shape[axis] // chunk.copies
-                moment.add(tensor.unflatten(axis, (chunk.copies, rows)).movedim(axis, 0))
+                moment.add(by_sample(tensor, chunk.copies, axis).movedim(axis + 1, 0))
         made = [moment.made(nt_type) for moment in moments]
         if kwargs.get("return_convergence_delta"):
             made[-1] = moments[-1].made("smoothgrad")
@@ -176,34 +176,23 @@ class _Noisy:
             return 1 if forward.coupled else at_once
 
     def inputs(self, samples: slice) -> Any:
-        """Return noisy inputs, sample by sample, in the caller's form."""
+        """Return noisy inputs, each example's samples in a row, in the caller's form."""
         batch, copies = self._inputs.batch, samples.stop - samples.start
         pairs = zip(self._noised(samples), self._inputs.tensors, strict=True)
         return self._inputs.pack(
-            noised.expand(copies, batch, *tensor.shape[1:]).flatten(0, 1)
+            noised.expand(copies, batch, *tensor.shape[1:]).transpose(0, 1).flatten(0, 1)
             for noised, tensor in pairs
         )
 
     def arguments(self, samples: slice, given: dict[str, Any]) -> dict[str, Any]:
         """Return the method's arguments for these inputs."""
-        copies = samples.stop - samples.start
-        made = {
-            name: _targets(value, self._inputs.batch, copies)
-            if name == "target"
-            else tree_map(lambda leaf: self._repeated(leaf, copies), value)
-            for name, value in given.items()
-        }
+        made = following(given, self._inputs.batch, samples.stop - samples.start)
         if self._which is not None and "baselines" in given:
             made["baselines"] = self._drawn(samples, given["baselines"])
         return made
 
     def _noised(self, samples: slice) -> tuple[Tensor, ...]:
         return self._noise.added(samples, slice(0, self._inputs.batch))
-
-    def _repeated(self, leaf: Any, copies: int) -> Any:
-        batch = self._inputs.batch
-        follows = isinstance(leaf, Tensor) and leaf.dim() and len(leaf) == batch
-        return leaf.repeat(copies, *[1] * (leaf.dim() - 1)) if follows else leaf
 
     def _drawn(self, samples: slice, baselines: Any) -> Any:
         assert self._which is not None
@@ -217,22 +206,11 @@ class _Noisy:
         which = self._which.choice(samples, sizes.pop())
         batch = self._inputs.batch
         return self._inputs.pack(
-            pool[which.to(pool.device)].repeat_interleave(batch, 0)
+            pool[which.to(pool.device)].repeat(batch, *[1] * (pool.dim() - 1))
             if isinstance(pool, Tensor)
             else pool
             for pool in pools
         )
-
-
-def _targets(target: Any, batch: int, copies: int) -> Any:
-    """Return targets for noisy copies of a batch."""
-    if isinstance(target, Targets):
-        return Targets([_targets(one, batch, copies) for one in target.targets])
-    if isinstance(target, list):
-        return target * copies if len(target) == batch else target
-    if isinstance(target, Tensor) and target.dim() and len(target) == batch:
-        return target.repeat(copies, *[1] * (target.dim() - 1))
-    return target
 
 
 class _Moments:

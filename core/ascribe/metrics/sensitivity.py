@@ -15,7 +15,7 @@ from torch import Tensor
 from ascribe.errors import InputError
 from ascribe.forward import check_count
 from ascribe.inputs import Inputs
-from ascribe.samples import by_sample, follow, follow_target, norms, portions, repeated
+from ascribe.samples import by_sample, following, norms, portions, repeated
 from ascribe.targets import Targets
 
 #: Bytes of perturbed inputs that the explanation gets in one call, unless the caller says.
@@ -95,7 +95,7 @@ def sensitivity_max(
     worst = torch.zeros_like(size)
     for some in portions(given, samples, most, PERTURBED_BYTES):
         points, count = _perturbed(perturb_func, given, perturb_radius, some), len(some)
-        after = _attributions(explanation_func(points, **_following(kwargs, given.batch, count)))
+        after = _attributions(explanation_func(points, **following(kwargs, given.batch, count)))
         changes = [
             by_sample(moved, count, axis) - still.unsqueeze(axis + 1)
             for moved, still in zip(after, before, strict=True)
@@ -119,12 +119,3 @@ def _attributions(returned: Any) -> list[Tensor]:
     if not all(tensor.is_floating_point() for tensor in tensors):
         raise InputError("explanation_func must return attributions in floating point")
     return list(tensors)
-
-
-def _following(kwargs: dict[str, Any], batch: int, count: int) -> dict[str, Any]:
-    return {
-        name: follow_target(value, batch, count)
-        if name == "target"
-        else follow(value, batch, count)
-        for name, value in kwargs.items()
-    }
