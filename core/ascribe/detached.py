@@ -11,6 +11,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from ascribe import batching
+from ascribe.errors import AscribeError
 from ascribe.layers import saving_is_hooked
 
 Result = TypeVar("Result")
@@ -22,7 +23,7 @@ def without_parameters(run: Callable[[], Result]) -> Result:
         with DetachedParameters():
             return run()
     except RuntimeError as error:
-        if batching.out_of_memory(error):
+        if isinstance(error, AscribeError) or batching.out_of_memory(error):
             raise
         # A model that takes gradients of its own parameters as it runs cannot do without them.
         return run()
@@ -45,7 +46,7 @@ class DetachedParameters(TorchFunctionMode):
         if getattr(func, "__name__", "") in _ACCESS or saving_is_hooked():
             return func(*args, **kwargs)
         func = _batch_norm if func is functional.batch_norm else func
-        return func(*map(_detached, args), **{k: _detached(v) for k, v in kwargs.items()})
+        return func(*map(detached, args), **{k: detached(v) for k, v in kwargs.items()})
 
 
 def _batch_norm(
@@ -92,9 +93,10 @@ class FixedBatchNorm(torch.autograd.Function):
 _ACCESS = ("__get__", "__set__", "__delete__")
 
 
-def _detached(value: Any) -> Any:
+def detached(value: Any) -> Any:
+    """Return a parameter, or a list of them, out of the graph; and all else as it is."""
     if isinstance(value, nn.Parameter):
         return value.detach()
     if type(value) in (list, tuple) and any(isinstance(one, nn.Parameter) for one in value):
-        return type(value)(map(_detached, value))
+        return type(value)(map(detached, value))
     return value

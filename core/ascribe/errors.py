@@ -24,6 +24,10 @@ class ModelError(AscribeError, RuntimeError):
     """A model, its weights or a picture that cannot be loaded."""
 
 
+class UnsupportedOperation(AscribeError, NotImplementedError):  # noqa: N818 - the word says it
+    """An operation in the model that a method has no rule for."""
+
+
 class UnknownPluginError(AscribeError, LookupError):
     """No plugin goes by that name."""
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ascribe import batching
 from ascribe.batching import Chunk
@@ -158,6 +158,35 @@ class Forward(Evaluations):
         """
         return tuple(points)
 
+    @property
+    def modules(self) -> list[nn.Module]:
+        """The model's modules, the outermost first."""
+        return self._modules
+
+    def watched(self, points: Iterable[Tensor], chunk: Chunk) -> tuple[list[Tensor], Tensor]:
+        """Return what is attributed, in a graph, and the scores that come of it.
+
+        Parameters
+        ----------
+        points
+            Where among the model's inputs: as `lift` takes them.
+        chunk
+            Which variants of which examples these are.
+
+        Returns
+        -------
+        list of Tensor
+            For each tensor that is attributed ``(rows, *features)``.
+        Tensor
+            ``(targets, rows)``.
+        """
+        leaves = as_leaves(self.flat(points, chunk))
+        return leaves, self([leaf.clone() for leaf in leaves], chunk)
+
+    def check_outer_independence(self, variants: int, vary: Vary, rows: int) -> None:
+        """Find out whether rows of `watched` are independent: see `check_independence`."""
+        self.check_independence(variants, vary, rows)
+
     def outer_scores(self, variants: int, vary: Vary) -> Tensor:
         """Return the model's scores of variants of ``outer``: see `evaluate`."""
         return self.evaluate(variants, vary)
@@ -210,6 +239,12 @@ class Forward(Evaluations):
     def pack_scores(self, scores: Tensor) -> Tensor:
         """Return a number for each target and example as the caller's: see `pack`."""
         return scores if self.several else scores[0]
+
+
+def as_leaves(tensors: Iterable[Tensor]) -> list[Tensor]:
+    """Return copies of tensors as leaves of a graph, where they are floating point."""
+    copies = [tensor.detach().clone() for tensor in tensors]
+    return [copy.requires_grad_() if copy.is_floating_point() else copy for copy in copies]
 
 
 def _converted(attribution: Tensor, dtype: torch.dtype) -> Tensor:

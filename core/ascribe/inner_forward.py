@@ -13,7 +13,7 @@ from torch import Tensor
 from ascribe.batching import Chunk
 from ascribe.detached import without_parameters
 from ascribe.evaluations import Vary
-from ascribe.forward import Forward
+from ascribe.forward import Forward, as_leaves
 from ascribe.gradient import check_graph, differentiated
 from ascribe.inputs import Inputs
 from ascribe.layers import Taps, by_row, find_layers
@@ -148,6 +148,15 @@ class LayerForward(Forward):
             return self._taps.watch(lambda: self._plain(rows, chunk), chunk.rows)
 
         return differentiated(run)
+
+    def watched(self, points: Iterable[Tensor], chunk: Chunk) -> tuple[list[Tensor], Tensor]:
+        """Return the activations, in the graph from the inputs on, and the scores."""
+        leaves = as_leaves(self._plain.flat(points, chunk))
+
+        def run() -> Tensor:
+            return self._plain([leaf.clone() for leaf in leaves], chunk)
+
+        return self._taps.watch(run, chunk.rows)
 
     def _activations(self, points: Sequence[Tensor]) -> list[Tensor]:
         """Return activations ``(batch, *features)`` for one point for each example."""

@@ -11,21 +11,20 @@ noise.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ascribe import Attribution, GradientAttribution, InputError, hookimpl
+from ascribe import Attribution, GradientAttribution, hookimpl
 from ascribe.attribution import sum_of
 from ascribe.batching import Chunk
 from ascribe.draws import Draws, Noise
 from ascribe.forward import Forward, check_count
 from ascribe.gradient import gradient_rows, gradients_at, summed, weighed
-from ascribe.inputs import Inputs
 from ascribe.internal import layer_form, neuron_form
+from ascribe.pools import pools
 from ascribe.quadrature import along
 
 
@@ -144,7 +143,7 @@ class _Samples:
         self, forward: Forward, inputs: Any, baselines: Any, stdevs: Any, seed: int
     ) -> None:
         self._forward, outer = forward, forward.outer
-        self._pools = _pools(outer, inputs, baselines)
+        self._pools = pools(outer, inputs, baselines)
         self._noise = Noise(outer, stdevs, seed)
         self._places, self._which = Draws(seed), Draws(seed, 1)
 
@@ -175,43 +174,6 @@ class _Samples:
 
     def _ends(self, chunk: Chunk) -> tuple[Tensor, ...]:
         return self._noise.added(chunk.variants, chunk.examples)
-
-
-def _pools(inputs: Inputs, given: Any, baselines: Any) -> list[Tensor]:
-    """Return the baselines to draw from, ``(baselines, *features)`` for each input, in one number.
-
-    Those of several inputs are drawn together, so each input must have as many; one is for all.
-    """
-    if callable(baselines):
-        baselines = baselines(given) if inspect.signature(baselines).parameters else baselines()
-    pools = [
-        _pool(index, pool, tensor)
-        for index, (pool, tensor) in enumerate(
-            zip(inputs.per_input(baselines, "baselines"), inputs.tensors, strict=True)
-        )
-    ]
-    size = max(map(len, pools))
-    if {len(pool) for pool in pools} - {1, size}:
-        raise InputError(
-            f"each input must have as many baselines to draw from, but there are "
-            f"{[len(pool) for pool in pools]}"
-        )
-    return [pool.expand(size, *pool.shape[1:]) for pool in pools]
-
-
-def _pool(index: int, pool: Any, tensor: Tensor) -> Tensor:
-    if isinstance(pool, (int, float)):
-        pool = tensor.new_full((1, *tensor.shape[1:]), pool)
-    if not isinstance(pool, Tensor):
-        raise InputError(
-            f"baselines {index} must be a tensor to draw from, or a number, but are {pool!r}"
-        )
-    if pool.shape[1:] != tensor.shape[1:] or not len(pool):
-        raise InputError(
-            f"baselines {index} must have the shape (baselines, *{tuple(tensor.shape[1:])}), to "
-            f"draw from, but have {tuple(pool.shape)}"
-        )
-    return pool.detach().to(tensor)
 
 
 LayerGradientShap = layer_form(GradientShap)

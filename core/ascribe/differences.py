@@ -1,0 +1,202 @@
+"""Multipliers: how differences from a reference go through a model, operation by operation.
+
+The model runs twice, at the reference and at the inputs. The first run notes the operands of each
+operation; the second finds each again, so an operation's rule knows both its differences. Linear
+operations have their own gradient. Runs that do not match (another path through the model, another
+mask, a random draw) are errors, for no multiplier would be right.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ascribe.batching import Chunk
+from ascribe.calls import Call
+from ascribe.difference_rules import DifferenceRule, NoRule
+from ascribe.errors import AscribeWarning
+from ascribe.forward import Forward
+from ascribe.gradient import differentiated
+from ascribe.rules import Rules, substitute
+
+#: What share of the magnitudes involved completeness may miss, by bits of the scores, before
+#: something must be hidden from the rules.
+HIDDEN = {16: 0.1, 32: 1e-2, 64: 1e-6}
+
+
+@dataclass(frozen=True)
+class Differences:
+    """What multipliers are made with.
+
+    Attributes
+    ----------
+    table
+        Rules by an operation's name.
+    given
+        Rules of the user's own, by name or by function.
+    on_unsupported
+        See `ascribe.rules.Rules`.
+    """
+
+    table: Mapping[str, DifferenceRule]
+    given: Mapping[Any, DifferenceRule]
+    on_unsupported: str = "error"
+
+    def multipliers(
+        self, forward: Forward, starts: Sequence[Tensor], ends: Sequence[Tensor], chunk: Chunk
+    ) -> tuple[list[Tensor], list[Tensor], tuple[Tensor, ...], Tensor]:
+        """Return where differences begin and end, their multipliers, and the score's difference.
+
+        Parameters
+        ----------
+        forward
+            The model.
+        starts, ends
+            Points among the model's inputs: for each input a tensor that broadcasts to
+            ``(variants, examples, *features)``.
+        chunk
+            Which variants of which examples these are.
+
+        Returns
+        -------
+        list of Tensor
+            The reference: for each tensor that is attributed ``(rows, *features)``.
+        list of Tensor
+            The same at the inputs.
+        tuple of Tensor
+            Multipliers: ``(targets, rows, *features)`` for each.
+        Tensor
+            The difference of the scores: ``(targets, rows)``.
+        """
+        found: list[Any] = []
+
+        def run() -> tuple[list[Tensor], Tensor]:
+            pairs = _Pairs(self, forward.modules)
+            with pairs:
+                at_start, before = forward.watched(starts, chunk)
+            before = before.detach()
+            pairs.recording = False
+            with pairs:
+                at_end, after = forward.watched(ends, chunk)
+            pairs.check_ended()
+            pairs.check_hidden(after)
+            found[:] = [[t.detach() for t in at_start], after.detach() - before]
+            return at_end, after
+
+        at_end, multipliers = differentiated(run)
+        at_start, change = found
+        return at_start, [tensor.detach() for tensor in at_end], multipliers, change
+
+
+class _Pairs(Rules):
+    """Notes each operation of a first run, and finds it again in a second."""
+
+    def __init__(self, made_with: Differences, modules: Sequence[nn.Module]) -> None:
+        super().__init__(
+            made_with.table, modules, made_with.given, on_unsupported=made_with.on_unsupported
+        )
+        self.recording = True
+        self._noted: deque[Call] = deque()
+        self._state = {
+            tensor.untyped_storage().data_ptr()
+            for module in modules
+            for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False))
+        }
+
+    def passed(self, call: Call) -> Any:
+        if not self.recording:
+            self._match(call)
+        else:
+            self._noted.append(self._copy(call, operands=False))
+        return call.run()
+
+    def treat(self, call: Call, rule: DifferenceRule) -> Any:
+        if self.recording:
+            self._noted.append(self._copy(call, operands=True))
+            with torch.no_grad():
+                value = call.run()
+            return substitute(call, value, _never)
+        reference = self._match(call)
+        try:
+            with torch.no_grad():
+                value, pull = rule(call, reference)
+        except NoRule as error:
+            return self.refuse(call, str(error))
+        return substitute(call, value, pull)
+
+    def check_ended(self) -> None:
+        """Refuse a run that ended before the other did."""
+        if self._noted:
+            self.refuse(self._noted[0], "runs for the baselines alone, not for the inputs")
+
+    def _match(self, call: Call) -> Call:
+        """Return what the first run did here."""
+        reference = self._noted.popleft() if self._noted else None
+        if reference is None or (reference.name, reference.places) != (call.name, call.places):
+            self._on_unsupported = "error"  # nothing else is sound
+            other = "nothing" if reference is None else reference.name
+            self.refuse(call, f"runs for the inputs where {other} runs for the baselines")
+        assert reference is not None
+        operands = set(call.places)
+        for number, (one, other) in enumerate(zip(call.leaves, reference.leaves, strict=False)):
+            if number not in operands and not _same(one, other):
+                self.refuse(
+                    call,
+                    "takes another constant for the inputs than for the baselines, which depends "
+                    "on them without a gradient (a mask, detach, argmax or item) or at random",
+                )
+                break
+        return reference
+
+    def _copy(self, call: Call, operands: bool) -> Call:
+        """Return a call whose tensors nothing writes to later: but state of the model is shared."""
+        places = set(call.places)
+        kept = [
+            (leaf.detach().clone() if operands else None)
+            if place in places
+            else leaf.clone()
+            if isinstance(leaf, Tensor) and leaf.untyped_storage().data_ptr() not in self._state
+            else leaf
+            for place, leaf in enumerate(call.leaves)
+        ]
+        return replace(call, leaves=kept)
+
+
+def _never(cotangent: Tensor) -> Any:
+    raise AssertionError("the run at the reference has no backward pass")
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        if one is other or (one.shape == other.shape and one.data_ptr() == other.data_ptr()):
+            return True
+        return one.shape == other.shape and torch.equal(one, other)
+    return bool(one is other or one == other)
+
+
+def check_completeness(gap: Tensor, scale: Tensor) -> None:
+    """Warn where a sum of contributions misses the difference of scores by more than rounding.
+
+    Parameters
+    ----------
+    gap
+        By how much: ``(targets, batch)``.
+    scale
+        The magnitudes involved, of the same shape.
+    """
+    allowed = HIDDEN[torch.finfo(gap.dtype).bits] * scale
+    if gap.numel() and not bool((gap.abs() <= allowed).all()):
+        worst = float((gap.abs() / scale).nan_to_num(float("inf")).max())
+        warnings.warn(
+            f"the attributions miss the change of the score by {worst:.2g} of the magnitudes "
+            f"involved: something in the model is hidden from the rules (a scripted or compiled "
+            f"part, another language), or a number is not finite",
+            AscribeWarning,
+            stacklevel=4,
+        )
