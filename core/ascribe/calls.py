@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
-import ascribe
 from ascribe import operations
 from ascribe.detached import detached
 from ascribe.errors import InputError
@@ -153,13 +151,13 @@ def running_module() -> nn.Module | None:
     return None
 
 
-_OURS = tuple(os.path.dirname(str(m.__file__)) + os.sep for m in (torch, ascribe))
+_OURS = ("torch", "ascribe", "ascribe_attributions")
 
 
 def place(modules: Sequence[nn.Module]) -> str:
     """Say in which module, and in which line of whose code, an operation is called."""
     module, frame = running_module(), sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in _OURS:
         frame = frame.f_back  # type: ignore[assignment]
     line = "" if frame is None else f" at {frame.f_code.co_filename}:{frame.f_lineno}"
     if module is None:

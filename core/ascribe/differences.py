@@ -23,7 +23,9 @@ from ascribe.difference_rules import DifferenceRule, NoRule
 from ascribe.errors import AscribeWarning
 from ascribe.forward import Forward
 from ascribe.gradient import differentiated
+from ascribe.reveal_cancel import reveal_cancel, through
 from ascribe.rules import Rules, substitute
+from ascribe.weighted import merged, remember, source_of, weighted
 
 #: What share of the magnitudes involved completeness may miss, by bits of the scores, before
 #: something must be hidden from the rules.
@@ -94,6 +96,16 @@ class Differences:
         return at_start, [tensor.detach() for tensor in at_end], multipliers, change
 
 
+def _source(call: Call, reference: Call) -> Any:
+    """Return an operation with weights, a batch norm after it included, at both points."""
+    before = source_of(call.operand) if call.name == "batch_norm" else None
+    if before is not None:
+        both = [merged(one, norm) for one, norm in zip(before, (call, reference), strict=True)]
+        if None not in both:
+            return tuple(both)
+    return weighted(call), weighted(reference)
+
+
 class _Pairs(Rules):
     """Notes each operation of a first run, and finds it again in a second."""
 
@@ -102,6 +114,7 @@ class _Pairs(Rules):
             made_with.table, modules, made_with.given, on_unsupported=made_with.on_unsupported
         )
         self.recording = True
+        self._sources = reveal_cancel in made_with.table.values()
         self._noted: deque[Call] = deque()
         self._state = {
             tensor.untyped_storage().data_ptr()
@@ -110,11 +123,15 @@ class _Pairs(Rules):
         }
 
     def passed(self, call: Call) -> Any:
-        if not self.recording:
-            self._match(call)
-        else:
-            self._noted.append(self._copy(call, operands=False))
-        return call.run()
+        weighs = self._sources and weighted(call) is not None
+        if self.recording:
+            self._noted.append(self._copy(call, operands=weighs))
+            return call.run()
+        reference = self._match(call)
+        value = call.run()
+        if weighs:
+            remember(value, _source(call, reference))
+        return value
 
     def treat(self, call: Call, rule: DifferenceRule) -> Any:
         if self.recording:
@@ -123,12 +140,18 @@ class _Pairs(Rules):
                 value = call.run()
             return substitute(call, value, _never)
         reference = self._match(call)
+        source = source_of(call.operand)
+        of = call
         try:
             with torch.no_grad():
-                value, pull = rule(call, reference)
+                if rule is reveal_cancel and source is not None:
+                    of = source[0].call
+                    value, pull = through(call, reference, *source)
+                else:
+                    value, pull = rule(call, reference)
         except NoRule as error:
             return self.refuse(call, str(error))
-        return substitute(call, value, pull)
+        return substitute(of, value, pull)
 
     def check_ended(self) -> None:
         """Refuse a run that ended before the other did."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Hand numbers on: each element of the output is an element of an input, or a constant.
 MOVING = frozenset(
-    """alias as_strided atleast_1d atleast_2d atleast_3d broadcast_tensors broadcast_to cat
+    """alias asarray as_tensor as_strided atleast_1d atleast_2d atleast_3d broadcast_tensors broadcast_to cat
     channel_shuffle chunk clone col2im_backward column_stack concat concatenate constant_pad_nd
     contiguous copy cpu cuda cudnn_is_acceptable diag diag_embed diagonal diagonal_scatter double
     dropout alpha_dropout feature_dropout feature_alpha_dropout dropout1d dropout2d dropout3d dsplit
@@ -74,6 +74,9 @@ ELEMENTWISE = frozenset(
 
 #: Reading and setting attributes.
 ACCESS = frozenset(["__get__", "__set__", "__delete__"])
+
+#: Takes a tensor, axes and a stabiliser; returns the tensor normalised along the axes.
+Normalise = Callable[[Tensor, list[int], float], Tensor]
 
 _SYNONYMS = {
     "__iadd__": "add", "__add__": "add", "__radd__": "add",
@@ -260,10 +263,12 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
     cudnn_enable: bool = True,
+    *,
+    normalise: Normalise | None = None,
 ) -> Tensor:
     """Return a layer norm (Ba, Kiros and Hinton 2016)."""
     axes = list(range(-len(tuple(normalized_shape)), 0))
-    return _affine(normalised(input, axes, eps), weight, bias)
+    return _affine((normalise or normalised)(input, axes, eps), weight, bias)
 
 
 def rms_norm(
@@ -283,10 +288,13 @@ def group_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
     cudnn_enabled: bool = True,
+    *,
+    normalise: Normalise | None = None,
 ) -> Tensor:
     """Return a group norm (Wu and He 2018)."""
     groups = input.reshape(input.size(0), num_groups, -1)
-    return _by_channel(normalised(groups, [2], eps).reshape(input.shape), weight, bias)
+    normed = (normalise or normalised)(groups, [2], eps)
+    return _by_channel(normed.reshape(input.shape), weight, bias)
 
 
 def instance_norm(

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ascribe import Attribution, GradientAttribution, hookimpl
+from ascribe import Attribution, GradientAttribution, InputError, hookimpl
 from ascribe.attribution import sum_of
 from ascribe.batching import Chunk
 from ascribe.difference_rules import (
@@ -36,6 +36,7 @@ from ascribe.forward import Forward
 from ascribe.gradient import gradient_rows, summed, weighed
 from ascribe.internal import layer_form, neuron_form
 from ascribe.operations import BILINEAR, ELEMENTWISE
+from ascribe.reveal_cancel import reveal_cancel
 from ascribe.rules import check_on_unsupported
 
 #: DeepLIFT's rules.
@@ -219,7 +220,12 @@ class DeepLift(GradientAttribution):
 
 
 def _functions_of_one_number(nonlinearity: str, eps: float | None) -> dict[str, DifferenceRule]:
-    return dict.fromkeys(ELEMENTWISE, partial(rescale, eps=eps))
+    if nonlinearity not in ("rescale", "reveal_cancel"):
+        raise InputError(
+            f"nonlinearity must be 'rescale' or 'reveal_cancel', but is {nonlinearity!r}"
+        )
+    revealing = nonlinearity == "reveal_cancel"
+    return dict.fromkeys(ELEMENTWISE, reveal_cancel if revealing else partial(rescale, eps=eps))
 
 
 def _add_gap(

@@ -23,6 +23,17 @@ _FROM = {
         "interpretable_embedding",
         "remove_interpretable_embedding_layer",
     ],
+    "lrp_rules": [
+        "PropagationRule",
+        "EpsilonRule",
+        "GammaRule",
+        "AlphaBetaRule",
+        "Alpha1_Beta0_Rule",
+        "WSquareRule",
+        "FlatRule",
+        "ZBoxRule",
+        "IdentityRule",
+    ],
     "stats": ["Stat", "Count", "Mean", "MSE", "Var", "StdDev", "Min", "Max", "Sum", "CommonStats"],
     "summaries": ["Summarizer", "ClassSummarizer"],
 }
