@@ -20,6 +20,7 @@ from ascribe.quadrature import quadrature
 #: a multiplier of the value becomes one of each operand.
 DifferenceRule = Callable[[Call, Call], tuple[Tensor, Pull]]
 
+
 class NoRule(Exception):  # noqa: N818 - becomes an UnsupportedOperation, or a gradient
     """Raised by a rule for a call that it does not cover: says why."""
 
@@ -123,9 +124,9 @@ def softmax(call: Call, reference: Call) -> tuple[Tensor, Pull]:
     """
     value, mean, dim = _weights(call, reference)
     share = _share(mean, dim)
-    return value.exp().to(call.run().dtype), lambda m: mean * (
-        m - (m * share).sum(dim, keepdim=True)
-    )
+    return value.exp().to(
+        call.run().dtype
+    ), lambda m: mean * (m - (m * share).sum(dim, keepdim=True))
 
 
 def log_softmax(call: Call, reference: Call) -> tuple[Tensor, Pull]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,22 +16,28 @@ from ascribe.errors import AscribeWarning, InputError
 from ascribe.evaluations import Vary, at_least_single
 from ascribe.forward import Forward, check_count
 
+Under = Callable[[], AbstractContextManager[Any]]
 
-def gradients(forward: Forward) -> tuple[Tensor, ...]:
+
+def gradients(forward: Forward, under: Under = nullcontext) -> tuple[Tensor, ...]:
     """Return the gradient of each target's score with respect to each input.
 
     For each input ``(targets, batch, *features)``, in single precision at least. Raises as
-    `gradients_at` does.
+    `gradients_at` does, whose ``under`` this takes.
     """
 
     def inputs(chunk: Chunk) -> tuple[Tensor, ...]:
         return tuple(forward.part(tensor, chunk) for tensor in forward.inputs.tensors)
 
-    return sum_of_gradients(forward, inputs, torch.ones(1))
+    return sum_of_gradients(forward, inputs, torch.ones(1), under=under)
 
 
 def sum_of_gradients(
-    forward: Forward, vary: Vary, weights: Tensor, internal_batch_size: int | None = None
+    forward: Forward,
+    vary: Vary,
+    weights: Tensor,
+    internal_batch_size: int | None = None,
+    under: Under = nullcontext,
 ) -> tuple[Tensor, ...]:
     """Return the weighted sum of gradients over variants of the inputs.
 
@@ -43,6 +51,8 @@ def sum_of_gradients(
         One weight for each variant: ``(variants,)``.
     internal_batch_size
         How many rows one evaluation takes at most; by default as many as fit in the memory budget.
+    under
+        As `gradients_at` takes it.
 
     Returns
     -------
@@ -52,7 +62,7 @@ def sum_of_gradients(
     _check_differentiable(forward.inputs.tensors)
 
     def each(chunk: Chunk) -> Iterator[Tensor]:
-        for part in gradients_at(forward, forward.flat(vary(chunk), chunk), chunk):
+        for part in gradients_at(forward, forward.flat(vary(chunk), chunk), chunk, under):
             yield weighed(part, weights, chunk)
 
     rows = gradient_rows(forward, len(weights), internal_batch_size)
@@ -115,7 +125,9 @@ def summed(
     return sums
 
 
-def gradients_at(forward: Forward, tensors: Iterable[Tensor], chunk: Chunk) -> tuple[Tensor, ...]:
+def gradients_at(
+    forward: Forward, tensors: Iterable[Tensor], chunk: Chunk, under: Under = nullcontext
+) -> tuple[Tensor, ...]:
     """Return the gradient of each target's score at the rows of a chunk.
 
     Parameters
@@ -126,6 +138,8 @@ def gradients_at(forward: Forward, tensors: Iterable[Tensor], chunk: Chunk) -> t
         The points, one tensor ``(rows, *features)`` for each input.
     chunk
         Which rows they are, as `Forward.__call__` takes it.
+    under
+        Makes the context that the model runs in: `ascribe.rules.Rules`, perhaps.
 
     Returns
     -------
@@ -143,7 +157,8 @@ def gradients_at(forward: Forward, tensors: Iterable[Tensor], chunk: Chunk) -> t
     def run() -> tuple[list[Tensor], Tensor]:
         leaves = [point.detach().clone().requires_grad_() for point in points]
         # Clones again: a model may begin with an operation in place, which no leaf allows.
-        return leaves, forward([leaf.clone() for leaf in leaves], chunk)
+        with under():
+            return leaves, forward([leaf.clone() for leaf in leaves], chunk)
 
     return differentiated(run)[1]
 

@@ -1,8 +1,8 @@
 """Rules of layer-wise relevance propagation for operations with weights.
 
-Each says in which parts an operation's relevance is distributed, and in proportion to what. Montavon,
-Binder, Lapuschkin, Samek and Müller, "Layer-Wise Relevance Propagation: An Overview", 2019,
-https://doi.org/10.1007/978-3-030-28954-6_10, gathers them.
+Each says in which parts an operation's relevance is distributed, and in proportion to what.
+Montavon, Binder, Lapuschkin, Samek and Müller, "Layer-Wise Relevance Propagation: An Overview",
+2019, https://doi.org/10.1007/978-3-030-28954-6_10, gathers them.
 """
 
 from __future__ import annotations

@@ -24,52 +24,337 @@ if TYPE_CHECKING:
 
 #: Hand numbers on: each element of the output is an element of an input, or a constant.
 MOVING = frozenset(
-    """alias asarray as_tensor as_strided atleast_1d atleast_2d atleast_3d broadcast_tensors broadcast_to cat
-    channel_shuffle chunk clone col2im_backward column_stack concat concatenate constant_pad_nd
-    contiguous copy cpu cuda cudnn_is_acceptable diag diag_embed diagonal diagonal_scatter double
-    dropout alpha_dropout feature_dropout feature_alpha_dropout dropout1d dropout2d dropout3d dsplit
-    dstack expand expand_as fill flatten flip fliplr flipud float gather __getitem__ half bfloat16
-    hsplit hstack im2col index_copy index_fill index_put index_select masked_fill masked_scatter
-    masked_select max_unpool1d max_unpool2d max_unpool3d meshgrid moveaxis movedim narrow
-    narrow_copy native_channel_shuffle pad permute pin_memory pixel_shuffle pixel_unshuffle positive
-    put ravel repeat repeat_interleave reshape reshape_as resize roll rot90 row_stack scatter select
-    select_scatter __setitem__ slice_scatter split split_with_sizes squeeze stack swapaxes swapdims
-    t take take_along_dim tensor_split tile to transpose tril triu type type_as unbind unflatten
-    unfold unfold_copy unsafe_chunk unsafe_split unsqueeze view view_as view_as_complex view_as_real
-    vsplit vstack where zero adjoint""".split()
+    [
+        "alias",
+        "asarray",
+        "as_tensor",
+        "as_strided",
+        "atleast_1d",
+        "atleast_2d",
+        "atleast_3d",
+        "broadcast_tensors",
+        "broadcast_to",
+        "cat",
+        "channel_shuffle",
+        "chunk",
+        "clone",
+        "col2im_backward",
+        "column_stack",
+        "concat",
+        "concatenate",
+        "constant_pad_nd",
+        "contiguous",
+        "copy",
+        "cpu",
+        "cuda",
+        "cudnn_is_acceptable",
+        "diag",
+        "diag_embed",
+        "diagonal",
+        "diagonal_scatter",
+        "double",
+        "dropout",
+        "alpha_dropout",
+        "feature_dropout",
+        "feature_alpha_dropout",
+        "dropout1d",
+        "dropout2d",
+        "dropout3d",
+        "dsplit",
+        "dstack",
+        "expand",
+        "expand_as",
+        "fill",
+        "flatten",
+        "flip",
+        "fliplr",
+        "flipud",
+        "float",
+        "gather",
+        "__getitem__",
+        "half",
+        "bfloat16",
+        "hsplit",
+        "hstack",
+        "im2col",
+        "index_copy",
+        "index_fill",
+        "index_put",
+        "index_select",
+        "masked_fill",
+        "masked_scatter",
+        "masked_select",
+        "max_unpool1d",
+        "max_unpool2d",
+        "max_unpool3d",
+        "meshgrid",
+        "moveaxis",
+        "movedim",
+        "narrow",
+        "narrow_copy",
+        "native_channel_shuffle",
+        "pad",
+        "permute",
+        "pin_memory",
+        "pixel_shuffle",
+        "pixel_unshuffle",
+        "positive",
+        "put",
+        "ravel",
+        "repeat",
+        "repeat_interleave",
+        "reshape",
+        "reshape_as",
+        "resize",
+        "roll",
+        "rot90",
+        "row_stack",
+        "scatter",
+        "select",
+        "select_scatter",
+        "__setitem__",
+        "slice_scatter",
+        "split",
+        "split_with_sizes",
+        "squeeze",
+        "stack",
+        "swapaxes",
+        "swapdims",
+        "t",
+        "take",
+        "take_along_dim",
+        "tensor_split",
+        "tile",
+        "to",
+        "transpose",
+        "tril",
+        "triu",
+        "type",
+        "type_as",
+        "unbind",
+        "unflatten",
+        "unfold",
+        "unfold_copy",
+        "unsafe_chunk",
+        "unsafe_split",
+        "unsqueeze",
+        "view",
+        "view_as",
+        "view_as_complex",
+        "view_as_real",
+        "vsplit",
+        "vstack",
+        "where",
+        "zero",
+        "adjoint",
+    ]
 )
 
 #: Linear: weighted sums with fixed weights. `BILINEAR` ones are linear too where one operand
 #: alone depends on the input.
 MIXING = frozenset(
-    """adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d add avg_pool1d avg_pool2d
-    avg_pool3d batch_norm cumsum diff fft_fft fft_ifft fft_rfft fft_irfft fft_fft2
-    fft_ifft2 fft_rfft2 fft_irfft2 fft_fftn fft_ifftn fold fold_backward col2im grid_sampler
-    grid_sample index_add mean nanmean nansum neg negative real imag rsub scatter_add
-    sub subtract sum sum_to_size trace trapezoid trapz upsample_bicubic2d
-    upsample_bilinear2d upsample_linear1d upsample_nearest1d upsample_nearest2d upsample_nearest3d
-    upsample_trilinear3d _upsample_bicubic2d_aa _upsample_bilinear2d_aa _upsample_nearest_exact1d
-    _upsample_nearest_exact2d _upsample_nearest_exact3d embedding embedding_bag istft stft""".split()
+    [
+        "adaptive_avg_pool1d",
+        "adaptive_avg_pool2d",
+        "adaptive_avg_pool3d",
+        "add",
+        "avg_pool1d",
+        "avg_pool2d",
+        "avg_pool3d",
+        "batch_norm",
+        "cumsum",
+        "diff",
+        "fft_fft",
+        "fft_ifft",
+        "fft_rfft",
+        "fft_irfft",
+        "fft_fft2",
+        "fft_ifft2",
+        "fft_rfft2",
+        "fft_irfft2",
+        "fft_fftn",
+        "fft_ifftn",
+        "fold",
+        "fold_backward",
+        "col2im",
+        "grid_sampler",
+        "grid_sample",
+        "index_add",
+        "mean",
+        "nanmean",
+        "nansum",
+        "neg",
+        "negative",
+        "real",
+        "imag",
+        "rsub",
+        "scatter_add",
+        "sub",
+        "subtract",
+        "sum",
+        "sum_to_size",
+        "trace",
+        "trapezoid",
+        "trapz",
+        "upsample_bicubic2d",
+        "upsample_bilinear2d",
+        "upsample_linear1d",
+        "upsample_nearest1d",
+        "upsample_nearest2d",
+        "upsample_nearest3d",
+        "upsample_trilinear3d",
+        "_upsample_bicubic2d_aa",
+        "_upsample_bilinear2d_aa",
+        "_upsample_nearest_exact1d",
+        "_upsample_nearest_exact2d",
+        "_upsample_nearest_exact3d",
+        "embedding",
+        "embedding_bag",
+        "istft",
+        "stft",
+    ]
 )
 
 #: Polynomials, of a degree that is at most the number of operands that depend on the input.
 BILINEAR = frozenset(
-    """addbmm addcmul addmm addmv addr baddbmm bilinear bmm chain_matmul conv1d conv2d conv3d
-    conv_transpose1d conv_transpose2d conv_transpose3d cross dot einsum ger inner kron lerp linear
-    linalg_multi_dot linalg_vecdot matmul mm mul multiply mv outer tensordot vdot""".split()
+    [
+        "addbmm",
+        "addcmul",
+        "addmm",
+        "addmv",
+        "addr",
+        "baddbmm",
+        "bilinear",
+        "bmm",
+        "chain_matmul",
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+        "cross",
+        "dot",
+        "einsum",
+        "ger",
+        "inner",
+        "kron",
+        "lerp",
+        "linear",
+        "linalg_multi_dot",
+        "linalg_vecdot",
+        "matmul",
+        "mm",
+        "mul",
+        "multiply",
+        "mv",
+        "outer",
+        "tensordot",
+        "vdot",
+    ]
 )
 
 #: One number from one number; whatever else they take is constant.
 ELEMENTWISE = frozenset(
-    """abs absolute acos acosh arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan atanh
-    ceil celu clamp clamp_max clamp_min clip cos cosh digamma elu erf erfc erfinv exp exp2 expm1
-    fix float_power floor frac gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu lgamma
-    log log10 log1p log2 log_sigmoid logit logsigmoid mish nan_to_num pow prelu reciprocal relu
-    relu6 round rrelu rsqrt selu sgn sigmoid sign silu sin sinc sinh softplus softshrink softsign
-    special_digamma special_entr special_erf special_erfc special_erfcx special_erfinv special_exp2
-    special_expit special_expm1 special_gammaln special_i0 special_i0e special_i1 special_i1e
-    special_log1p special_log_ndtr special_logit special_ndtr special_ndtri special_round
-    special_sinc sqrt square tan tanh tanhshrink threshold trunc""".split()
+    [
+        "abs",
+        "absolute",
+        "acos",
+        "acosh",
+        "arccos",
+        "arccosh",
+        "arcsin",
+        "arcsinh",
+        "arctan",
+        "arctanh",
+        "asin",
+        "asinh",
+        "atan",
+        "atanh",
+        "ceil",
+        "celu",
+        "clamp",
+        "clamp_max",
+        "clamp_min",
+        "clip",
+        "cos",
+        "cosh",
+        "digamma",
+        "elu",
+        "erf",
+        "erfc",
+        "erfinv",
+        "exp",
+        "exp2",
+        "expm1",
+        "fix",
+        "float_power",
+        "floor",
+        "frac",
+        "gelu",
+        "hardshrink",
+        "hardsigmoid",
+        "hardswish",
+        "hardtanh",
+        "leaky_relu",
+        "lgamma",
+        "log",
+        "log10",
+        "log1p",
+        "log2",
+        "log_sigmoid",
+        "logit",
+        "logsigmoid",
+        "mish",
+        "nan_to_num",
+        "pow",
+        "prelu",
+        "reciprocal",
+        "relu",
+        "relu6",
+        "round",
+        "rrelu",
+        "rsqrt",
+        "selu",
+        "sgn",
+        "sigmoid",
+        "sign",
+        "silu",
+        "sin",
+        "sinc",
+        "sinh",
+        "softplus",
+        "softshrink",
+        "softsign",
+        "special_digamma",
+        "special_entr",
+        "special_erf",
+        "special_erfc",
+        "special_erfcx",
+        "special_erfinv",
+        "special_exp2",
+        "special_expit",
+        "special_expm1",
+        "special_gammaln",
+        "special_i0",
+        "special_i0e",
+        "special_i1",
+        "special_i1e",
+        "special_log1p",
+        "special_log_ndtr",
+        "special_logit",
+        "special_ndtr",
+        "special_ndtri",
+        "special_round",
+        "special_sinc",
+        "sqrt",
+        "square",
+        "tan",
+        "tanh",
+        "tanhshrink",
+        "threshold",
+        "trunc",
+    ]
 )
 
 #: Reading and setting attributes.
@@ -239,9 +524,7 @@ def attention(
 ) -> Tensor:
     """Return scaled dot-product attention (Vaswani et al. 2017)."""
     if enable_gqa:
-        key, value = (
-            t.repeat_interleave(query.size(-3) // t.size(-3), -3) for t in (key, value)
-        )
+        key, value = (t.repeat_interleave(query.size(-3) // t.size(-3), -3) for t in (key, value))
     scale = 1 / math.sqrt(query.size(-1)) if scale is None else scale
     logits = torch.matmul(query * scale, key.transpose(-2, -1))
     if is_causal:
@@ -364,7 +647,12 @@ def std(*args: Any, **kwargs: Any) -> Tensor:
 
 
 def norm(
-    input: Tensor, p: Any = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None, out: Any = None
+    input: Tensor,
+    p: Any = 2,
+    dim: Any = None,
+    keepdim: bool = False,
+    dtype: Any = None,
+    out: Any = None,
 ) -> Tensor:
     """Return the vector norm of order ``p`` (a finite number)."""
     p = 2 if p in (None, "fro") else p
@@ -378,7 +666,9 @@ def norm(
     return torch.sqrt(sums) if p == 2 else torch.pow(sums, 1 / p)
 
 
-def vector_norm(input: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, **kw: Any) -> Tensor:
+def vector_norm(
+    input: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, **kw: Any
+) -> Tensor:
     """Return the vector norm of order ``ord``."""
     return norm(input, ord, dim, keepdim)
 

@@ -102,9 +102,7 @@ class _Relevance(Rules):
     """Gives each operation its rule, and counts what is absorbed in each backward pass."""
 
     def __init__(self, made_with: Propagation, modules: Sequence[nn.Module]) -> None:
-        super().__init__(
-            made_with.table, modules, made_with.given, NORMS, made_with.on_unsupported
-        )
+        super().__init__(made_with.table, modules, made_with.given, NORMS, made_with.on_unsupported)
         self._composite = made_with.composite
         self._first = True
         self.absorbed: list[Tensor] = []
@@ -133,7 +131,9 @@ class _Relevance(Rules):
         places = set(call.places)
         for place, leaf in enumerate(call.leaves):
             if place not in places and isinstance(leaf, Tensor) and leaf.is_floating_point():
-                call.leaves[place] = _Sink.apply(leaf, call.operand, self.absorb)
+                call.leaves[place] = _Sink.apply(  # type: ignore[no-untyped-call]
+                    leaf, call.operand, self.absorb
+                )
         return call.run()
 
     def _ruled(self, call: Call, own: Any) -> Any:
@@ -160,7 +160,7 @@ class _Relevance(Rules):
     def _through(self, call: Call) -> Any:
         """Return the value of an operation with weights, with a propagation rule attached."""
         step = self._with_norm(call) or self._alone(call)
-        call, layer, rule, back, value = step
+        of, layer, rule, back, value = step
         kept = value.clone()  # the model may write to what it gets
 
         def pull(relevance: Tensor) -> Tensor:
@@ -176,7 +176,7 @@ class _Relevance(Rules):
                 self.absorb(lost)
                 return handed_on
 
-        made = substitute(call, value, pull)
+        made = substitute(of, value, pull)
         if call.name != "batch_norm":
             remember(made, step)
         return made

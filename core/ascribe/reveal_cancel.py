@@ -21,9 +21,7 @@ def reveal_cancel(call: Call, reference: Call) -> tuple[Tensor, Pull]:
     return rescale(call, reference)
 
 
-def through(
-    call: Call, reference: Call, layer: Weighted, layer0: Weighted
-) -> tuple[Tensor, Pull]:
+def through(call: Call, reference: Call, layer: Weighted, layer0: Weighted) -> tuple[Tensor, Pull]:
     """Return a function's value, and how its multiplier becomes one of what the layer weighs.
 
     Parameters

@@ -143,7 +143,7 @@ def check_on_unsupported(choice: Any) -> None:
 
 def substitute(call: Call, value: Tensor, pull: Pull) -> Tensor:
     """Return a value that depends on an operation's operands by a rule instead of its gradient."""
-    return torch.as_tensor(_Substitute.apply([value], pull, *call.operands))
+    return torch.as_tensor(_Substitute.apply([value], pull, *call.operands))  # type: ignore[no-untyped-call]
 
 
 class _Substitute(torch.autograd.Function):

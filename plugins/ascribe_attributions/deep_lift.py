@@ -67,9 +67,9 @@ class DeepLift(GradientAttribution):
         Where an operation's operand differs by no more than this, its derivative stands in for the
         quotient of differences; by default where that is the more accurate of the two.
     nonlinearity
-        ``rescale`` or ``reveal_cancel``: the paper's rule for functions of one number. Reveal-cancel
-        tells positive from negative contributions, where a linear layer or convolution comes before
-        the function; elsewhere it is rescale.
+        ``rescale`` or ``reveal_cancel``: the paper's rule for functions of one number.
+        Reveal-cancel tells positive from negative contributions, where a linear layer or
+        convolution comes right before the function; elsewhere it is rescale.
     rules
         Rules of your own, by an operation's name or function: see `ascribe.difference_rules`.
     on_unsupported
@@ -202,10 +202,9 @@ class DeepLift(GradientAttribution):
             ]
             _add_gap(gaps, contributions, change, weights, chunk)
             _add_gap(scales, [c.abs() for c in contributions], -change.abs(), weights, chunk)
+            made = contributions if self._multiply_by_inputs else list(multipliers)
             if custom_attribution_func is not None:
                 made = _custom(custom_attribution_func, multipliers, at_end, at_start)
-            else:
-                made = contributions if self._multiply_by_inputs else multipliers
             for part in made:
                 yield weighed(part, weights, chunk)
 

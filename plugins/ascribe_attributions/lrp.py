@@ -2,8 +2,8 @@
 
 Bach, Binder, Montavon, Klauschen, Müller and Samek, "On Pixel-Wise Explanations for Non-Linear
 Classifier Decisions by Layer-Wise Relevance Propagation", PLOS ONE 2015,
-https://doi.org/10.1371/journal.pone.0130140; for transformers Achtibat et al., "AttnLRP", ICML 2024,
-https://arxiv.org/abs/2402.05602
+https://doi.org/10.1371/journal.pone.0130140; for transformers Achtibat et al., "AttnLRP", ICML
+2024, https://arxiv.org/abs/2402.05602
 
 A batch norm is one with the layer right before it. Where the rules of the papers leave an operation
 open, the table below says what is done.
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ascribe import Attribution, GradientAttribution, InputError, hookimpl
 from ascribe.attribution import sum_of
@@ -75,8 +75,9 @@ class LRP(GradientAttribution):
 
     @classmethod
     def claims(cls, **parameters: Any) -> dict[str, float]:
-        claims = {"dummy": 0.0}
-        if parameters.get("composite", "epsilon") == "epsilon":
+        composite = parameters.get("composite", "epsilon")
+        claims = {"dummy": 0.0} if composite in ("epsilon", "epsilon_plus") else {}
+        if composite == "epsilon":
             # The stabiliser takes its part where a sum is small.
             claims.update(dict.fromkeys(["conservation", "linear_difference", "symmetry"], 1e-6))
             claims["randomisation_sensitivity"] = 0.0

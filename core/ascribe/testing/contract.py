@@ -202,7 +202,9 @@ def baselines_of_each_form(subject: Subject, draw: st.DataObject) -> None:
 def _tells_delta(subject: Subject) -> bool:
     # What is around another method tells of noisy inputs, not of these.
     told = subject.takes("return_convergence_delta") and inner_of(subject.parameters) is None
-    return told and bool(subject.parameters.get("multiply_by_inputs", True))
+    # Without baselines it tells of conservation, less what biases absorb.
+    multiplied = bool(subject.parameters.get("multiply_by_inputs", True))
+    return told and multiplied and subject.takes("baselines")
 
 
 @prop("contract", _tells_delta)
@@ -210,7 +212,7 @@ def convergence_delta(subject: Subject, draw: st.DataObject) -> None:
     """The convergence delta is the sum of the attributions less the change of the score."""
     case = sound(subject, draw)
     model, x, target = case.model(), case.inputs(), any_target(draw, case)
-    b = subject.baselines(case) if subject.takes("baselines") else torch.zeros_like(x)
+    b = subject.baselines(case)
     found, delta = subject.attribute(
         model, x, target=target, baselines=b, return_convergence_delta=True, **subject.quiet
     )

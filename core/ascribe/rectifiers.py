@@ -1,0 +1,88 @@
+"""Gradients with another backward pass through rectifiers, however a model writes them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ascribe.calls import Call
+from ascribe.errors import AscribeWarning
+from ascribe.forward import Forward
+from ascribe.gradient import gradients
+from ascribe.rules import Rules, substitute
+
+#: Takes what comes back to a rectifier, and its derivative as a function of that; returns what
+#: goes on.
+Backward = Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]
+
+
+def rectified_gradients(forward: Forward, backward: Backward) -> tuple[Tensor, ...]:
+    """Return gradients of each target's score, with rectifiers passed as an algorithm wants.
+
+    Rectifiers are ReLU and ReLU6, also written as a clamp at zero or a threshold. All else has its
+    own gradient.
+
+    Parameters
+    ----------
+    forward
+        The model.
+    backward
+        What goes through a rectifier.
+
+    Returns
+    -------
+    tuple of Tensor
+        For each input ``(targets, batch, *features)``.
+    """
+    passes: list[_Rectified] = []
+
+    def under() -> Rules:
+        passes.append(_Rectified(backward))
+        return passes[-1]
+
+    found = gradients(forward, under)
+    if passes and not any(one.used for one in passes):
+        warnings.warn(
+            "the model runs no rectifier (ReLU): these are its plain gradients",
+            AscribeWarning,
+            stacklevel=3,
+        )
+    return found
+
+
+class _Rectified(Rules):
+    def __init__(self, backward: Backward) -> None:
+        super().__init__({})
+        self._backward = backward
+        self.used = False
+
+    def native(self, call: Call) -> bool:
+        return not _is_rectifier(call)
+
+    def treat(self, call: Call, rule: object) -> Tensor:
+        value, derivative = call.differentiate(call.operands)
+        self.used = True
+
+        def pull(cotangent: Tensor) -> Tensor:
+            return self._backward(cotangent, lambda g: torch.as_tensor(derivative(g)[0]))
+
+        return substitute(call, value, pull)
+
+    def _ruled(self, call: Call, own: object) -> Tensor:
+        return self.treat(call, own)
+
+
+def _is_rectifier(call: Call) -> bool:
+    if call.name in ("relu", "relu6"):
+        return True
+    least, most = call.argument("min", 1), call.argument("max", 2)
+    if call.name in ("clamp", "clip", "clamp_min"):
+        return isinstance(least, (int, float)) and least == 0 and most is None
+    if call.name == "hardtanh":
+        return bool(call.argument("min_val", 1, -1.0) == 0)
+    if call.name == "threshold":
+        return call.argument("threshold", 1) == 0 and call.argument("value", 2) == 0
+    return False
