@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -17,16 +16,14 @@ from torch import Tensor, nn
 
 from ascribe import operations
 from ascribe.batching import Chunk
-from ascribe.calls import Call, Pull, running_module
+from ascribe.calls import Call, running_module
 from ascribe.errors import InputError
 from ascribe.forward import Forward
 from ascribe.gradient import differentiated
 from ascribe.lrp_rules import EpsilonRule, PropagationRule, distribute, shared
+from ascribe.relevance_rules import NORMS, RelevanceRule, mixed
 from ascribe.rules import Rules, substitute
 from ascribe.weighted import Weighted, merged, remember, source_of, weighted
-
-#: Takes an operation; returns its value, and how its relevance becomes that of each operand.
-RelevanceRule = Callable[[Call], tuple[Tensor, Pull]]
 
 #: Says which rule an operation with weights has: told the module that it runs in, and whether it is
 #: the first to run.
@@ -34,9 +31,6 @@ Composite = Callable[[Weighted, nn.Module | None, bool], PropagationRule]
 
 #: An operation with weights, in the model and by itself, its rule, its transpose, and its value.
 _Step = tuple[Call, Weighted, PropagationRule, Callable[[Tensor], Tensor], Tensor]
-
-#: Added to the denominator of sums without weights.
-EPSILON = 1e-9
 
 
 @dataclass(frozen=True)
@@ -195,7 +189,7 @@ class _Relevance(Rules):
         before = source_of(norm.operand) if norm.name == "batch_norm" else None
         joined = merged(before[1], norm) if before is not None else None
         alone = weighted(norm)
-        if joined is None or alone is None:
+        if before is None or joined is None or alone is None:
             return None
         call, _, rule, back, _ = before
         value = norm.run([norm.operand.detach()])
@@ -238,86 +232,3 @@ class _Sink(torch.autograd.Function):
     def backward(ctx: Any, *relevances: Tensor) -> Any:
         ctx.absorb(relevances[0].double().sum())
         return None, None, None
-
-
-# Rules for operations without weights.
-
-
-def mixed(call: Call) -> tuple[Tensor, Pull]:
-    """Sums: in proportion to what each element adds (LRP-ε with a tiny ε)."""
-    if call.name in ("mul", "div", "neg", "negative"):
-        return passed_on(call)
-    return _shared_by(call, 1)
-
-
-def uniform(call: Call) -> tuple[Tensor, Pull]:
-    """Products: the same to each factor (Achtibat et al. 2024, proposition 3.3)."""
-    return _shared_by(call, len(call.places))
-
-
-def taylor(call: Call) -> tuple[Tensor, Pull]:
-    """First-order Taylor shares; what they leave over is absorbed (Bach et al. 2015)."""
-    return _shared_by(call, 1)
-
-
-def _shared_by(call: Call, factors: int) -> tuple[Tensor, Pull]:
-    operands = [operand.detach().clone() for operand in call.operands]
-    value, back = call.differentiate(operands)
-    kept = value.clone()
-
-    def pull(relevance: Tensor) -> list[Tensor]:
-        shares, _ = shared(relevance, kept, None, EPSILON)
-        return [x * part / factors for x, part in zip(operands, back(shares), strict=True)]
-
-    return value, pull
-
-
-def passed_on(call: Call) -> tuple[Tensor, Pull]:
-    """Functions of one number: relevance is handed on as it is (Bach et al. 2015)."""
-    first, *others = [operand.shape for operand in call.operands]
-
-    def pull(relevance: Tensor) -> list[Tensor]:
-        return [relevance.sum_to_size(first), *(relevance.new_zeros(shape) for shape in others)]
-
-    return call.run(), pull
-
-
-def won(call: Call) -> tuple[Tensor, Pull]:
-    """Maxima: all to the winner."""
-    return call.differentiate(call.operands)
-
-
-def softmax(call: Call) -> tuple[Tensor, Pull]:
-    """Softmax: x_i (R_i - p_i sum R), its Taylor shares at x (Achtibat et al. 2024, prop. 3.1)."""
-    x, weights, dim = call.operand.clone(), call.run(), call.argument("dim", 1)
-    x, kept = x.masked_fill(x.isneginf(), 0), weights.clone()
-    return weights, lambda relevance: x * (relevance - kept * relevance.sum(dim, keepdim=True))
-
-
-# Norms, with the deviation as a constant: then that hands relevance on as it is (Ali et al. 2022,
-# https://arxiv.org/abs/2202.07304; Achtibat et al. 2024, proposition 3.4).
-
-
-def _normalised(x: Tensor, axes: list[int], eps: float) -> Tensor:
-    centred = x - x.mean(axes, keepdim=True)
-    with torch.no_grad():
-        scale = torch.rsqrt(torch.square(centred).mean(axes, keepdim=True) + eps)
-    return centred * scale
-
-
-def _rms_norm(
-    input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None
-) -> Tensor:
-    with torch.no_grad():
-        scale = operations.rms_norm(torch.ones_like(input), normalized_shape, None, eps)
-        norm = operations.rms_norm(input, normalized_shape, None, eps)
-        scale = torch.where(input == 0, scale, norm / input)
-    normed = input * scale
-    return normed if weight is None else normed * weight
-
-
-NORMS: dict[str, Callable[..., Any]] = {
-    "layer_norm": partial(operations.layer_norm, normalise=_normalised),
-    "group_norm": partial(operations.group_norm, normalise=_normalised),
-    "rms_norm": _rms_norm,
-}

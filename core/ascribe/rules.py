@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ascribe import calls, operations
+from ascribe import calls, decompositions, operations
 from ascribe.calls import Call, Pull, call_of
 from ascribe.detached import FixedBatchNorm
 from ascribe.errors import AscribeWarning, InputError, UnsupportedOperation
@@ -37,7 +37,7 @@ class Rules(TorchFunctionMode):
     given
         Rules of the user's own, by name or by function: they come before all others.
     decomposed
-        Decompositions of the algorithm's own, beside `ascribe.operations.DECOMPOSED`.
+        Decompositions of the algorithm's own, beside `ascribe.decompositions.DECOMPOSED`.
     on_unsupported
         What becomes of an operation without a rule: ``error``, or ``gradient``.
     """
@@ -53,7 +53,7 @@ class Rules(TorchFunctionMode):
         super().__init__()
         check_on_unsupported(on_unsupported)
         self._table, self._given = table, given or {}
-        self._decomposed = {**operations.DECOMPOSED, **(decomposed or {})}
+        self._decomposed = {**decompositions.DECOMPOSED, **(decomposed or {})}
         self._modules, self._on_unsupported = modules, on_unsupported
 
     def treat(self, call: Call, rule: Any) -> Any:

@@ -12,13 +12,13 @@ from typing import Any
 from torch import Tensor
 
 from ascribe import Attribution, hookimpl
+from ascribe.attr import DeepLift
 from ascribe.batching import Chunk
 from ascribe.internal import layer_form, neuron_form
 from ascribe.pools import pools
-from ascribe_attributions.deep_lift import DeepLift
 
 
-class DeepLiftShap(DeepLift):
+class DeepLiftShap(DeepLift):  # type: ignore[misc]
     """The mean of DeepLIFT's contributions over a distribution of baselines.
 
     Parameters
@@ -35,7 +35,7 @@ class DeepLiftShap(DeepLift):
         claims.pop("antisymmetry", None)
         return claims
 
-    def attribute(  # type: ignore[override]
+    def attribute(
         self,
         inputs: Any,
         baselines: Any,

@@ -24,15 +24,8 @@ from ascribe.gradient import gradient_rows, summed
 from ascribe.internal import layer_form
 from ascribe.lrp_composites import composite as composite_of
 from ascribe.operations import BILINEAR, ELEMENTWISE
-from ascribe.relevance import (
-    Propagation,
-    RelevanceRule,
-    passed_on,
-    softmax,
-    taylor,
-    uniform,
-    won,
-)
+from ascribe.relevance import Propagation
+from ascribe.relevance_rules import RelevanceRule, passed_on, softmax, taylor, uniform, won
 from ascribe.rules import check_on_unsupported
 
 #: LRP's rules for operations without weights.
@@ -65,7 +58,7 @@ class LRP(GradientAttribution):
         counts and LRP-ε is for the rest.
     rules
         Rules of your own for operations without weights, by name or function: see
-        `ascribe.relevance`.
+        `ascribe.relevance_rules`.
     on_unsupported
         What becomes of an operation without a rule: ``error`` raises `UnsupportedOperation`;
         ``gradient`` lets its gradient stand in, with a warning.
