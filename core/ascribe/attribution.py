@@ -39,6 +39,9 @@ class Attribution(ABC):
     #: True where ``baselines`` are a distribution to draw from, not one for each example.
     draws_baselines: bool = False
 
+    #: True where the result has one channel (axis 1) for all that it attributes to, as a map has.
+    adds_channels: bool = False
+
     #: Where the attribution takes place; None for the inputs. See `ascribe.sites`.
     site: Site | None = None
 

@@ -163,6 +163,10 @@ class Forward(Evaluations):
         """The model's modules, the outermost first."""
         return self._modules
 
+    def part_of_inputs(self, chunk: Chunk) -> tuple[Tensor, ...]:
+        """Return what a chunk needs of the model's inputs."""
+        return tuple(self.part(tensor, chunk) for tensor in self.outer.tensors)
+
     def watched(self, points: Iterable[Tensor], chunk: Chunk) -> tuple[list[Tensor], Tensor]:
         """Return what is attributed, in a graph, and the scores that come of it.
 

@@ -94,6 +94,8 @@ class LayerForward(Forward):
             counts=tuple(map(sum, taps.uses)),
             several=isinstance(layer, (list, tuple)),
         )
+        #: How many activations each layer has.
+        self.counts = inputs.counts
         super().__init__(above, inputs, target, (torch.arange(outer.batch),))
 
     @property

@@ -192,9 +192,8 @@ class DeepLift(GradientAttribution):
         gaps, scales = (forward.scores.new_zeros(forward.scores.shape) for _ in range(2))
 
         def shares(chunk: Chunk) -> Iterator[Tensor]:
-            ends = tuple(forward.part(tensor, chunk) for tensor in forward.outer.tensors)
             at_start, at_end, multipliers, change = self._differences.multipliers(
-                forward, begin(chunk), ends, chunk
+                forward, begin(chunk), forward.part_of_inputs(chunk), chunk
             )
             contributions = [
                 multiplier * (end - start)

@@ -139,8 +139,9 @@ class LRP(GradientAttribution):
             delta = torch.zeros_like(forward.scores)
 
             def shares(chunk: Chunk) -> tuple[Tensor, ...]:
-                points = tuple(forward.part(tensor, chunk) for tensor in forward.outer.tensors)
-                relevances, scores, absorbed = self._propagation.relevances(forward, points, chunk)
+                relevances, scores, absorbed = self._propagation.relevances(
+                    forward, forward.part_of_inputs(chunk), chunk
+                )
                 total = sum_of(relevances).sum(1) + absorbed
                 examples = chunk.examples if scores.shape[1] == chunk.rows else slice(0, 1)
                 delta[:, examples] = (total - scores.sum(1))[:, None].to(delta)

@@ -104,6 +104,13 @@ class Subject:
         self._fill_windows(inputs, given)
         return method.attribute(inputs, **given)
 
+    def shape_of_result(self, inputs: Tensor) -> tuple[int, ...]:
+        """Return the shape that attributions to such inputs must have."""
+        adds = getattr(self.cls, "adds_channels", False)
+        adds = adds and self.parameters.get("attr_dim_summation", True)
+        shape = tuple(inputs.shape)
+        return (shape[0], 1, *shape[2:]) if adds else shape
+
     @property
     def quiet(self) -> dict[str, float]:
         """What leaves out the noise that a method adds to its inputs, each its own."""
