@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ascribe.attribution import GradientAttribution
+from ascribe.attribution import Attribution, GradientAttribution
 from ascribe.errors import InputError
 from ascribe.evaluations import at_least_single
-from ascribe.gradient import gradients
+from ascribe.forward import packed
 from ascribe.guard import modules_in
-from ascribe.inner_forward import LayerForward
+from ascribe.inner_forward import Activations, LayerForward, gradients_in
 from ascribe.internal import LayerAttribution
 from ascribe.layers import find_layers
 
@@ -103,27 +103,33 @@ class ClassActivationMap(LayerAttribution, GradientAttribution):
             ``(batch, 1, *sides)`` in the layer's dtype and size, ``(batch, channels, *sides)``
             without summation; `LayerAttribution.interpolate` brings it to the input's size.
         """
-        arguments = (inputs, target, additional_forward_args, attribute_to_layer_input)
-        with self.bind_layer(*arguments) as forward:
-            maps = [
-                _summed(part, relu_attributions, attr_dim_summation) for part in self.parts(forward)
+        place = (additional_forward_args, attribute_to_layer_input)
+        activations, parts, several = self.found(inputs, target, *place)
+        maps = [_summed(part, relu_attributions, attr_dim_summation) for part in parts]
+        return packed(activations, maps, several)
+
+    def found(
+        self, inputs: Any, target: Any, additional_forward_args: Any, of_inputs: bool
+    ) -> tuple[Activations, list[Tensor], bool]:
+        """Return activations, these weighed, and whether there are several targets."""
+        bound = Attribution.bind(self, inputs, target, additional_forward_args)
+        with bound as forward:
+            place = (self.forward_func, self.layer, of_inputs)
+            activations, gradients = gradients_in(forward, *place)
+            parts = [
+                self.weighted(reshape(activation), torch.stack(list(map(reshape, gradient))))
+                for reshape, activation, gradient in zip(
+                    self.reshapes(activations), activations.tensors, gradients, strict=True
+                )
             ]
-            return forward.pack(maps)
+            return activations, parts, forward.several
 
-    def parts(self, forward: LayerForward) -> list[Tensor]:
-        """Return for each activation ``(targets, batch, channels, *sides)``, before the sum."""
-        pairs = zip(self.reshapes(forward), forward.inputs.tensors, gradients(forward), strict=True)
-        return [
-            self.weighted(reshape(activation), torch.stack(list(map(reshape, gradient))))
-            for reshape, activation, gradient in pairs
-        ]
-
-    def reshapes(self, forward: LayerForward) -> list[Reshape]:
+    def reshapes(self, activations: Activations) -> list[Reshape]:
         """Return for each activation what makes it ``(batch, channels, *sides)``."""
         layers = find_layers(self.forward_func, self.layer)
         return [
             self._checked(self._reshape_transform or found_reshape(self.forward_func, layer))
-            for layer, count in zip(layers, forward.counts, strict=True)
+            for layer, count in zip(layers, activations.counts, strict=True)
             for _ in range(count)
         ]
 
@@ -138,6 +144,32 @@ class ClassActivationMap(LayerAttribution, GradientAttribution):
             return made
 
         return checked
+
+
+class GradientFreeMap(ClassActivationMap):
+    """A class activation map whose weights are no gradients, but come from the model from there on.
+
+    Parameters
+    ----------
+    forward_func, layer, device_ids, reshape_transform
+        See `ClassActivationMap`.
+    """
+
+    def weighted(self, activation: Tensor, gradient: Tensor) -> Tensor:
+        """Not used: the weights come from `parts`."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def parts(self, forward: LayerForward, reshapes: list[Reshape]) -> list[Tensor]:
+        """Return for each activation ``(targets, batch, channels, *sides)``, weighed."""
+
+    def found(
+        self, inputs: Any, target: Any, additional_forward_args: Any, of_inputs: bool
+    ) -> tuple[Activations, list[Tensor], bool]:
+        """Return activations, these weighed, and whether there are several targets."""
+        with self.bind_layer(inputs, target, additional_forward_args, of_inputs) as forward:
+            activations = forward.activations
+            return activations, self.parts(forward, self.reshapes(activations)), forward.several
 
 
 def sides_of(activation: Tensor) -> list[int]:

@@ -52,7 +52,7 @@ class Differences:
 
     def multipliers(
         self, forward: Forward, starts: Sequence[Tensor], ends: Sequence[Tensor], chunk: Chunk
-    ) -> tuple[list[Tensor], list[Tensor], tuple[Tensor, ...], Tensor]:
+    ) -> tuple[list[Tensor], list[Tensor], tuple[Tensor, ...], Tensor, Tensor]:
         """Return where differences begin and end, their multipliers, and the score's difference.
 
         Parameters
@@ -75,6 +75,8 @@ class Differences:
             Multipliers: ``(targets, rows, *features)`` for each.
         Tensor
             The difference of the scores: ``(targets, rows)``.
+        Tensor
+            The magnitudes of both scores, added up: ``(targets, rows)``.
         """
         found: list[Any] = []
 
@@ -88,12 +90,13 @@ class Differences:
                 at_end, after = forward.watched(ends, chunk)
             pairs.check_ended()
             pairs.check_hidden(after)
-            found[:] = [[t.detach() for t in at_start], after.detach() - before]
+            end = after.detach()
+            found[:] = [[t.detach() for t in at_start], end - before, end.abs() + before.abs()]
             return at_end, after
 
         at_end, multipliers = differentiated(run)
-        at_start, change = found
-        return at_start, [tensor.detach() for tensor in at_end], multipliers, change
+        at_start, change, magnitude = found
+        return at_start, [t.detach() for t in at_end], multipliers, change, magnitude
 
 
 def _source(call: Call, reference: Call) -> Any:

@@ -215,12 +215,7 @@ class Forward(Evaluations):
         The result has the form and dtype of the inputs (that of the scores, where inputs are
         integers), and no target axis where the caller asked for a lone target.
         """
-        packed = []
-        for attribution, tensor in zip(attributions, self.inputs.tensors, strict=True):
-            dtype = tensor.dtype if tensor.is_floating_point() else attribution.dtype
-            attribution = _converted(attribution.detach(), dtype)
-            packed.append(attribution if self.several else attribution[0])
-        return self.inputs.pack(packed)
+        return packed(self.inputs, attributions, self.several)
 
     def unpack(self, attributions: Any) -> list[Tensor]:
         """Return the caller's attributions as ``(targets, batch, *features)``: undo `pack`.
@@ -243,6 +238,16 @@ class Forward(Evaluations):
     def pack_scores(self, scores: Tensor) -> Tensor:
         """Return a number for each target and example as the caller's: see `pack`."""
         return scores if self.several else scores[0]
+
+
+def packed(inputs: Inputs, attributions: Iterable[Tensor], several: bool) -> Any:
+    """Return attributions to inputs as the caller's: see `Forward.pack`."""
+    made = []
+    for attribution, tensor in zip(attributions, inputs.tensors, strict=True):
+        dtype = tensor.dtype if tensor.is_floating_point() else attribution.dtype
+        attribution = _converted(attribution.detach(), dtype)
+        made.append(attribution if several else attribution[0])
+    return inputs.pack(made)
 
 
 def as_leaves(tensors: Iterable[Tensor]) -> list[Tensor]:

@@ -125,6 +125,41 @@ def summed(
     return sums
 
 
+class Sums:
+    """Numbers of each target and example, added up over variants.
+
+    Parameters
+    ----------
+    forward
+        The model.
+    weights
+        One weight for each variant: ``(variants,)``.
+    """
+
+    def __init__(self, forward: Forward, weights: Tensor) -> None:
+        self._forward, self._weights = forward, weights
+        self._total: Tensor | None = None
+
+    def add(self, shares: Tensor, scores: Tensor, chunk: Chunk) -> None:
+        """Add shares of a chunk, ``(targets, rows)``, and scores, of the whole batch perhaps."""
+        whole = scores.shape[1] != chunk.rows
+        count = 1 if whole else self._forward.inputs.batch
+        if self._total is None:
+            self._total = scores.new_zeros(len(scores), count, dtype=at_least_single(scores).dtype)
+        if whole:
+            self._total += (shares.sum(1, keepdim=True) + scores) * self._weights[chunk.variants][0]
+        else:
+            part = weighed(shares + scores, self._weights, chunk)
+            self._total[:, chunk.examples] += part.to(self._total)
+
+    @property
+    def total(self) -> Tensor:
+        """The sums: ``(targets, batch)``, or ``(targets, 1)`` of a score of the whole batch."""
+        if self._total is None:  # an empty batch
+            return self._forward.scores.clone()
+        return self._total
+
+
 def gradients_at(
     forward: Forward, tensors: Iterable[Tensor], chunk: Chunk, under: Under = nullcontext
 ) -> tuple[Tensor, ...]:

@@ -94,8 +94,7 @@ class LayerForward(Forward):
             counts=tuple(map(sum, taps.uses)),
             several=isinstance(layer, (list, tuple)),
         )
-        #: How many activations each layer has.
-        self.counts = inputs.counts
+        self.activations = inputs
         super().__init__(above, inputs, target, (torch.arange(outer.batch),))
 
     @property
@@ -176,6 +175,51 @@ class LayerForward(Forward):
             else:
                 work(below.everything)
         return list(map(torch.cat, zip(*parts, strict=True)))
+
+
+def gradients_in(
+    forward: Forward, forward_func: Callable[..., Any], layer: Any, of_inputs: bool
+) -> tuple[Activations, tuple[Tensor, ...]]:
+    """Return a layer's activations for the inputs, and gradients of each target's score there.
+
+    In one pass, and each activation by itself: where one flows into another, so does its gradient.
+
+    Parameters
+    ----------
+    forward, forward_func
+        The model, bound to its inputs, and by itself.
+    layer, of_inputs
+        See `ascribe.sites.FromLayer`.
+
+    Returns
+    -------
+    Activations
+        ``(batch, *features)`` each.
+    tuple of Tensor
+        For each activation ``(targets, batch, *features)``.
+    """
+    taps = Taps(find_layers(forward_func, layer), of_inputs)
+    parts: list[tuple[list[Tensor], tuple[Tensor, ...]]] = []
+
+    def work(chunk: Chunk) -> None:
+        rows = forward.flat(forward.part_of_inputs(chunk), chunk)
+        found, gradients = differentiated(
+            lambda: taps.watch(lambda: forward(rows, chunk), chunk.rows)
+        )
+        parts.append(([tensor.detach() for tensor in found], gradients))
+
+    everything = forward.rows_for(1, differentiated=True)
+    forward.check_independence(1, lambda chunk: forward.inputs.tensors, everything)
+    if forward.inputs.batch:
+        forward.run(1, everything, work)
+    else:
+        work(forward.everything)
+    tensors = tuple(map(torch.cat, zip(*(found for found, _ in parts), strict=True)))
+    gradients = tuple(torch.cat(g, 1) for g in zip(*(g for _, g in parts), strict=True))
+    assert taps.uses is not None  # they were counted as they ran
+    several = isinstance(layer, (list, tuple))
+    counts = tuple(map(sum, taps.uses))
+    return Activations(tensors, tuple, counts=counts, several=several), gradients
 
 
 class NeuronForward(Forward):

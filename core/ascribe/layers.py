@@ -182,6 +182,7 @@ class Taps:
         Where no graph leads to an activation, one begins there.
         """
         found: list[list[Tensor]] = [[] for _ in self._layers]
+        counts: list[list[int]] = [[] for _ in self._layers]
 
         def visit(number: int, tensors: list[Tensor]) -> list[Tensor]:
             apart = [tensor.clone() for tensor in by_row(tensors, rows)]
@@ -190,10 +191,12 @@ class Taps:
                     _refuse_checkpoint()
                     tensor.requires_grad_()
             found[number] += apart
+            counts[number].append(len(apart))
             return [tensor.clone() for tensor in apart]  # what follows may write to them
 
         with visited(self._layers, self._of_inputs, visit):
             output = run()
+        self._note(counts)
         return [tensor for tensors in found for tensor in tensors], output
 
     def _note(self, uses: list[list[int]]) -> None:

@@ -14,9 +14,8 @@ from ascribe.forward import Forward
 from ascribe.gradient import gradients
 from ascribe.rules import Rules, substitute
 
-#: Takes what comes back to a rectifier, and its derivative as a function of that; returns what
-#: goes on.
-Backward = Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]
+#: Takes what comes back to a rectifier, and where that is not active; returns what goes on.
+Backward = Callable[[Tensor, Tensor], Tensor]
 
 
 def rectified_gradients(forward: Forward, backward: Backward) -> tuple[Tensor, ...]:
@@ -63,13 +62,13 @@ class _Rectified(Rules):
         return not _is_rectifier(call)
 
     def treat(self, call: Call, rule: object) -> Tensor:
-        value, derivative = call.differentiate(call.operands)
+        with torch.no_grad():
+            value = call.run()
+            inactive = value <= 0
+            if call.name in ("relu6", "hardtanh"):
+                inactive |= value >= call.argument("max_val", 2, 6)
         self.used = True
-
-        def pull(cotangent: Tensor) -> Tensor:
-            return self._backward(cotangent, lambda g: torch.as_tensor(derivative(g)[0]))
-
-        return substitute(call, value, pull)
+        return substitute(call, value, lambda cotangent: self._backward(cotangent, inactive))
 
     def _ruled(self, call: Call, own: object) -> Tensor:
         return self.treat(call, own)

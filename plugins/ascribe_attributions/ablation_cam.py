@@ -11,12 +11,12 @@ from torch import Tensor
 
 from ascribe import Attribution, InputError, hookimpl
 from ascribe.batching import Chunk
-from ascribe.cams import ClassActivationMap, Reshape
+from ascribe.cams import GradientFreeMap, Reshape
 from ascribe.evaluations import Vary
 from ascribe.inner_forward import LayerForward
 
 
-class LayerAblationCam(ClassActivationMap):
+class LayerAblationCam(GradientFreeMap):
     """Channels, each weighed by the share of the score that goes when it is zero.
 
     Parameters
@@ -25,11 +25,11 @@ class LayerAblationCam(ClassActivationMap):
         See `ascribe.cams.ClassActivationMap`.
     """
 
-    def parts(self, forward: LayerForward) -> list[Tensor]:
+    def parts(self, forward: LayerForward, reshapes: list[Reshape]) -> list[Tensor]:
         """Return the channels, each weighed by what ablation of it takes from the score."""
         found = []
         for number, (reshape, activation) in enumerate(
-            zip(self.reshapes(forward), forward.inputs.tensors, strict=True)
+            zip(reshapes, forward.inputs.tensors, strict=True)
         ):
             channels, axis = _channels(reshape, activation)
             without = forward.evaluate(channels, _ablations(forward, number, axis))
@@ -39,9 +39,6 @@ class LayerAblationCam(ClassActivationMap):
             weights = fall.movedim(1, 2).expand(-1, len(made), -1)
             found.append(made * weights[(...,) + (None,) * (made.dim() - 2)])
         return found
-
-    def weighted(self, activation: Tensor, gradient: Tensor) -> Tensor:
-        raise NotImplementedError  # the weights come from `parts`
 
 
 def _channels(reshape: Reshape, activation: Tensor) -> tuple[int, int]:

@@ -55,7 +55,7 @@ class Deconvolution(GradientAttribution):
         """
         with self.bind(inputs, target, additional_forward_args) as forward:
             return forward.pack(
-                rectified_gradients(forward, lambda gradient, derivative: gradient.clamp(min=0))
+                rectified_gradients(forward, lambda gradient, inactive: gradient.clamp(min=0))
             )
 
 

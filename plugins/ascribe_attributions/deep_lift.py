@@ -33,7 +33,7 @@ from ascribe.difference_rules import (
 )
 from ascribe.differences import Differences, check_completeness
 from ascribe.forward import Forward
-from ascribe.gradient import gradient_rows, summed, weighed
+from ascribe.gradient import Sums, gradient_rows, summed, weighed
 from ascribe.internal import layer_form, neuron_form
 from ascribe.operations import BILINEAR, ELEMENTWISE
 from ascribe.reveal_cancel import reveal_cancel
@@ -189,18 +189,18 @@ class DeepLift(GradientAttribution):
             As `attribute` takes them.
         """
         weights = torch.full((references,), 1 / references, dtype=torch.float64)
-        gaps, scales = (forward.scores.new_zeros(forward.scores.shape) for _ in range(2))
+        gaps, scales = Sums(forward, weights), Sums(forward, weights)
 
         def shares(chunk: Chunk) -> Iterator[Tensor]:
-            at_start, at_end, multipliers, change = self._differences.multipliers(
+            at_start, at_end, multipliers, change, magnitude = self._differences.multipliers(
                 forward, begin(chunk), forward.part_of_inputs(chunk), chunk
             )
             contributions = [
                 multiplier * (end - start)
                 for multiplier, end, start in zip(multipliers, at_end, at_start, strict=True)
             ]
-            _add_gap(gaps, contributions, change, weights, chunk)
-            _add_gap(scales, [c.abs() for c in contributions], -change.abs(), weights, chunk)
+            gaps.add(sum_of(contributions), -change, chunk)
+            scales.add(sum_of(c.abs() for c in contributions), magnitude, chunk)
             made = contributions if self._multiply_by_inputs else list(multipliers)
             if custom_attribution_func is not None:
                 made = _custom(custom_attribution_func, multipliers, at_end, at_start)
@@ -211,10 +211,10 @@ class DeepLift(GradientAttribution):
         forward.check_outer_independence(references, begin, rows)
         means = summed(forward, references, rows, shares)
         if self._differences.on_unsupported == "error":
-            check_completeness(gaps, scales + forward.scores.abs())
+            check_completeness(gaps.total, scales.total)
         if not return_convergence_delta:
             return forward.pack(means)
-        return forward.pack(means), forward.pack_scores(gaps)
+        return forward.pack(means), forward.pack_scores(gaps.total)
 
 
 def _functions_of_one_number(nonlinearity: str, eps: float | None) -> dict[str, DifferenceRule]:
@@ -224,17 +224,6 @@ def _functions_of_one_number(nonlinearity: str, eps: float | None) -> dict[str, 
         )
     revealing = nonlinearity == "reveal_cancel"
     return dict.fromkeys(ELEMENTWISE, reveal_cancel if revealing else partial(rescale, eps=eps))
-
-
-def _add_gap(
-    sums: Tensor, contributions: list[Tensor], change: Tensor, weights: Tensor, chunk: Chunk
-) -> None:
-    gap = sum_of(contributions)
-    if change.shape != gap.shape:  # one score for the whole batch
-        gap = gap.sum(1, keepdim=True)
-        sums += gap - change
-    else:
-        sums[:, chunk.examples] += weighed(gap - change, weights, chunk).to(sums)
 
 
 def _custom(

@@ -9,11 +9,11 @@ from __future__ import annotations
 from torch import Tensor
 
 from ascribe import Attribution, hookimpl
-from ascribe.cams import ClassActivationMap, on_first_component
+from ascribe.cams import GradientFreeMap, Reshape, on_first_component
 from ascribe.inner_forward import LayerForward
 
 
-class LayerEigenCam(ClassActivationMap):
+class LayerEigenCam(GradientFreeMap):
     """The projection of activations on their first right singular vector: the same for each target.
 
     Parameters
@@ -22,15 +22,12 @@ class LayerEigenCam(ClassActivationMap):
         See `ascribe.cams.ClassActivationMap`.
     """
 
-    def parts(self, forward: LayerForward) -> list[Tensor]:
+    def parts(self, forward: LayerForward, reshapes: list[Reshape]) -> list[Tensor]:
         """Return the projections for each activation; no gradient is needed."""
         forward.scores.shape  # noqa: B018 - a target that chooses nothing is refused
-        pairs = zip(self.reshapes(forward), forward.inputs.tensors, strict=True)
+        pairs = zip(reshapes, forward.inputs.tensors, strict=True)
         found = [on_first_component(reshape(activation)) for reshape, activation in pairs]
         return [part.expand(forward.targets, *part.shape) for part in found]
-
-    def weighted(self, activation: Tensor, gradient: Tensor) -> Tensor:
-        return on_first_component(activation)
 
 
 @hookimpl

@@ -56,7 +56,8 @@ class GuidedBackprop(GradientAttribution):
         with self.bind(inputs, target, additional_forward_args) as forward:
             return forward.pack(
                 rectified_gradients(
-                    forward, lambda gradient, derivative: derivative(gradient.clamp(min=0))
+                    forward,
+                    lambda gradient, inactive: gradient.clamp(min=0).masked_fill_(inactive, 0),
                 )
             )
 

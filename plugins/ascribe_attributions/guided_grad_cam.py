@@ -73,18 +73,27 @@ class GuidedGradCam(InternalAttribution, GradientAttribution):
         Raises
         ------
         InputError
-            If the layer has several activations, or other sides than an input.
+            If the layer has neither one activation nor one for each input, or if a map has not as
+            many sides as an input.
         """
         cam = LayerGradCam(self.forward_func, self.layer).attribute(
             inputs, target, additional_forward_args, attribute_to_layer_input, True
         )
-        if not isinstance(cam, Tensor):
-            raise InputError("GuidedGradCam needs a layer with one activation, that runs once")
+        cams = [cam] if isinstance(cam, Tensor) else list(cam)
         guided = GuidedBackprop(self.forward_func)
         with guided.bind(inputs, target, additional_forward_args) as forward:
             found = forward.unpack(guided.attribute(inputs, target, additional_forward_args))
-            cam = cam if forward.several else cam[None]
-            return forward.pack(part * _at_size(cam, part, interpolate_mode) for part in found)
+            cams = cams if forward.several else [cam[None] for cam in cams]
+            if len(cams) not in (1, len(found)):
+                raise InputError(
+                    f"GuidedGradCam needs a layer with one activation, or one for each input, but "
+                    f"this one has {len(cams)}"
+                )
+            cams = cams * len(found) if len(cams) == 1 else cams
+            return forward.pack(
+                part * _at_size(cam, part, interpolate_mode)
+                for cam, part in zip(cams, found, strict=True)
+            )
 
 
 def _at_size(cam: Tensor, like: Tensor, mode: str) -> Tensor:

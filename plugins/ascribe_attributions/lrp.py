@@ -20,7 +20,7 @@ from torch import Tensor
 from ascribe import Attribution, GradientAttribution, InputError, hookimpl
 from ascribe.attribution import sum_of
 from ascribe.batching import Chunk
-from ascribe.gradient import gradient_rows, summed
+from ascribe.gradient import Sums, gradient_rows, summed
 from ascribe.internal import layer_form
 from ascribe.lrp_composites import composite as composite_of
 from ascribe.operations import BILINEAR, ELEMENTWISE
@@ -136,15 +136,15 @@ class LRP(GradientAttribution):
             If the model has an operation that is not linear and has no rule.
         """
         with self.bind(inputs, target, additional_forward_args) as forward:
-            delta = torch.zeros_like(forward.scores)
+            deltas = Sums(forward, torch.ones(1))
 
             def shares(chunk: Chunk) -> tuple[Tensor, ...]:
                 relevances, scores, absorbed = self._propagation.relevances(
                     forward, forward.part_of_inputs(chunk), chunk
                 )
-                total = sum_of(relevances).sum(1) + absorbed
-                examples = chunk.examples if scores.shape[1] == chunk.rows else slice(0, 1)
-                delta[:, examples] = (total - scores.sum(1))[:, None].to(delta)
+                if return_convergence_delta:  # of one example, or of a score of the whole batch
+                    missed = absorbed[:, None].to(scores) - scores
+                    deltas.add(sum_of(relevances), missed, chunk)
                 return relevances
 
             rows = 1 if return_convergence_delta else gradient_rows(forward, 1, None)
@@ -152,7 +152,7 @@ class LRP(GradientAttribution):
             relevances = summed(forward, 1, rows, shares)
             if not return_convergence_delta:
                 return forward.pack(relevances)
-            return forward.pack(relevances), forward.pack_scores(delta)
+            return forward.pack(relevances), forward.pack_scores(deltas.total)
 
     def compute_convergence_delta(self, attributions: Any, output: Any) -> Tensor:  # type: ignore[override]
         """Return the score less the sum of relevance, which biases and stabilisers absorb.

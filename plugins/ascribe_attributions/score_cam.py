@@ -11,12 +11,12 @@ from torch.nn import functional
 
 from ascribe import Attribution, InputError, hookimpl
 from ascribe.batching import Chunk
-from ascribe.cams import ClassActivationMap
+from ascribe.cams import GradientFreeMap, Reshape
 from ascribe.evaluations import Vary
 from ascribe.inner_forward import LayerForward
 
 
-class LayerScoreCam(ClassActivationMap):
+class LayerScoreCam(GradientFreeMap):
     """Channels, each weighed by the softmax of the score of the input that it masks.
 
     Parameters
@@ -25,10 +25,10 @@ class LayerScoreCam(ClassActivationMap):
         See `ascribe.cams.ClassActivationMap`.
     """
 
-    def parts(self, forward: LayerForward) -> list[Tensor]:
+    def parts(self, forward: LayerForward, reshapes: list[Reshape]) -> list[Tensor]:
         """Return the channels, each weighed by the score of the input seen through it."""
         found = []
-        for reshape, activation in zip(self.reshapes(forward), forward.inputs.tensors, strict=True):
+        for reshape, activation in zip(reshapes, forward.inputs.tensors, strict=True):
             made = reshape(activation)
             masks = _masks(made)
             scores = forward.outer_scores(made.shape[1], _seen_through(forward, masks))
@@ -36,9 +36,6 @@ class LayerScoreCam(ClassActivationMap):
             weights = gain.softmax(1).movedim(1, 2).expand(-1, len(made), -1)
             found.append(made * weights[(...,) + (None,) * (made.dim() - 2)].to(made))
         return found
-
-    def weighted(self, activation: Tensor, gradient: Tensor) -> Tensor:
-        raise NotImplementedError  # the weights come from `parts`
 
 
 def _masks(maps: Tensor) -> Tensor:
