@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -116,8 +117,14 @@ class Call:
         self.places = [place for place, leaf in enumerate(self.leaves) if depends(leaf)]
 
 
+#: What torch takes for other names of parameters, as numpy has them.
+_ALIASES = {"axis": "dim", "keepdims": "keepdim"}
+
+
 def call_of(func: Any, args: Iterable[Any], kwargs: Mapping[str, Any]) -> Call:
     """Return the call of a function."""
+    if not isinstance(func, types.FunctionType) and "quantize" not in str(func):
+        kwargs = {_ALIASES.get(name, name): value for name, value in kwargs.items()}
     call = Call(operations.name_of(func), func, [], None, [])
     call._fill(args, kwargs)
     return call

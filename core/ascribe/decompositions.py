@@ -41,7 +41,9 @@ def smallest(input: Tensor, *args: Any, **kwargs: Any) -> Any:
     if isinstance(other, Tensor):
         return minimum(input, other)
     found = largest(-input, *args, **kwargs)
-    return -found if isinstance(found, Tensor) else type(found)((-found[0], found[1]))
+    if isinstance(found, Tensor):
+        return -found
+    return torch.return_types.min((-found[0], found[1]))
 
 
 def maximum(input: Tensor, other: Tensor) -> Tensor:
@@ -89,10 +91,14 @@ def attention(
     if is_causal:
         shape = (query.size(-2), key.size(-2))
         attn_mask = torch.ones(shape, dtype=torch.bool, device=query.device).tril()
-    if attn_mask is not None:
+    if attn_mask is None:
+        weights = torch.softmax(logits, -1)
+    else:
         masked = attn_mask.dtype == torch.bool
         logits = logits.masked_fill(~attn_mask, -math.inf) if masked else logits + attn_mask
-    weights = torch.softmax(logits, -1)
+        # Where all is masked the weights are zero, as torch has it, and not 0 / 0.
+        empty = (~attn_mask if masked else attn_mask.isneginf()).all(-1, keepdim=True)
+        weights = torch.softmax(logits.masked_fill(empty, 0), -1).masked_fill(empty, 0)
     if dropout_p:
         weights = torch.dropout(weights, dropout_p, True)
     return torch.matmul(weights, value)
@@ -193,7 +199,7 @@ def var(
     """Return the variance."""
     if isinstance(dim, bool):  # var(input, unbiased)
         dim, unbiased = None, dim
-    axes = list(range(input.dim())) if dim is None else [dim] if isinstance(dim, int) else list(dim)
+    axes = [dim] if isinstance(dim, int) else list(dim or range(input.dim()))
     correction = float(unbiased) if correction is None else correction
     count = math.prod(input.size(axis) for axis in axes)
     squares = torch.square(input - input.mean(axes, keepdim=True)).sum(axes, keepdim=keepdim)
@@ -217,6 +223,7 @@ def norm(
     p = 2 if p in (None, "fro") else p
     if not isinstance(p, (int, float)) or not 0 < p < math.inf:
         raise InputError(f"the norm of order {p!r} has no rule; that of a finite number has")
+    input = input if dtype is None else input.to(dtype)
     axes = list(range(input.dim())) if dim is None else dim
     if p == 1:
         return torch.abs(input).sum(axes, keepdim=keepdim)
@@ -226,21 +233,17 @@ def norm(
 
 
 def vector_norm(
-    input: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, **kw: Any
-) -> Tensor:
+    input: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *,
+    dtype: Any = None, out: Any = None,
+) -> Tensor:  # fmt: skip
     """Return the vector norm of order ``ord``."""
-    return norm(input, ord, dim, keepdim)
+    return norm(input, ord, dim, keepdim, dtype)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """Return a gated linear unit (Dauphin et al. 2017)."""
     value, gate = input.chunk(2, dim)
     return torch.mul(value, torch.sigmoid(gate))
-
-
-def softmin(input: Tensor, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
-    """Return the softmax of the negative."""
-    return torch.softmax(-input, dim)
 
 
 #: What is written here in simpler operations.
@@ -250,7 +253,6 @@ DECOMPOSED: dict[str, Callable[..., Any]] = {
     "rms_norm": rms_norm,
     "group_norm": group_norm,
     "glu": glu,
-    "softmin": softmin,
     "std": std,
     "var": var,
     "norm": norm,
