@@ -223,11 +223,11 @@ def norm(
     p = 2 if p in (None, "fro") else p
     if not isinstance(p, (int, float)) or not 0 < p < math.inf:
         raise InputError(f"the norm of order {p!r} has no rule; that of a finite number has")
-    input = input if dtype is None else input.to(dtype)
-    axes = list(range(input.dim())) if dim is None else dim
+    x = input if dtype is None else input.to(dtype)
+    axes = list(range(x.dim())) if dim is None else dim
     if p == 1:
-        return torch.abs(input).sum(axes, keepdim=keepdim)
-    powers = torch.square(input) if p == 2 else torch.pow(torch.abs(input), p)
+        return torch.abs(x).sum(axes, keepdim=keepdim)
+    powers = torch.square(x) if p == 2 else torch.pow(torch.abs(x), p)
     sums = powers.sum(axes, keepdim=keepdim)
     return torch.sqrt(sums) if p == 2 else torch.pow(sums, 1 / p)
 

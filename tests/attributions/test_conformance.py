@@ -3,11 +3,13 @@
 from ascribe import registry
 from ascribe.attr import (
     LRP,
+    AttentionRollout,
     Deconvolution,
     DeepLift,
     DeepLiftShap,
     FeatureAblation,
     FullGrad,
+    GradientAttention,
     GradientShap,
     GuidedBackprop,
     GuidedGradCam,
@@ -114,6 +116,8 @@ METHODS = [
 
 #: What the kit does not fit, and why.
 EXEMPT = {
+    AttentionRollout: "it attributes to tokens",
+    GradientAttention: "it attributes to tokens",
     FullGrad: "its one map is at the size of a picture, and it takes nothing else",
 }
 
