@@ -222,7 +222,8 @@ def check_completeness(gap: Tensor, scale: Tensor) -> None:
         warnings.warn(
             f"the attributions miss the change of the score by {worst:.2g} of the magnitudes "
             f"involved: something in the model is hidden from the rules (a scripted or compiled "
-            f"part, another language), or a number is not finite",
+            f"part, another language), examples of a batch affect one another, or a number is not "
+            f"finite",
             AscribeWarning,
             stacklevel=4,
         )

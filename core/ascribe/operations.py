@@ -70,15 +70,17 @@ BILINEAR = _words(
 #: One number from one number; whatever else they take is constant.
 ELEMENTWISE = _words(
     """
-    abs absolute acos acosh arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan atanh
-    ceil celu clamp clamp_max clamp_min clip cos cosh digamma elu erf erfc erfinv exp exp2 expm1
-    fix float_power floor frac gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu lgamma
-    log log10 log1p log2 log_sigmoid logit logsigmoid mish nan_to_num pow prelu reciprocal relu
-    relu6 round rrelu rsqrt selu sgn sigmoid sign silu sin sinc sinh softplus softshrink
+    abs absolute acos acosh arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh atan
+    atan2 atanh ceil celu clamp clamp_max clamp_min clip copysign cos cosh deg2rad digamma elu
+    erf erfc erfinv exp exp2 expm1 fix float_power floor fmod frac gelu hardshrink hardsigmoid
+    hardswish hardtanh hypot leaky_relu lgamma log log10 log1p log2 log_sigmoid logaddexp
+    logaddexp2 logit logsigmoid mish nan_to_num pow prelu rad2deg reciprocal relu relu6
+    remainder round rrelu rsqrt selu sgn sigmoid sign silu sin sinc sinh softplus softshrink
     softsign special_digamma special_entr special_erf special_erfc special_erfcx special_erfinv
     special_exp2 special_expit special_expm1 special_gammaln special_i0 special_i0e special_i1
     special_i1e special_log1p special_log_ndtr special_logit special_ndtr special_ndtri
-    special_round special_sinc sqrt square tan tanh tanhshrink threshold trunc
+    special_round special_sinc special_xlog1py special_xlogy sqrt square tan tanh tanhshrink
+    threshold trunc xlogy
     """
 )
 
@@ -95,7 +97,7 @@ _SYNONYMS = {
     "__ipow__": "pow", "__pow__": "pow", "__neg__": "neg", "__abs__": "abs", "__pos__": "positive",
     "max_pool1d_with_indices": "max_pool1d", "max_pool2d_with_indices": "max_pool2d",
     "max_pool3d_with_indices": "max_pool3d", "special_softmax": "softmax",
-    "special_log_softmax": "log_softmax", "special_logsumexp": "logsumexp",
+    "special_log_softmax": "log_softmax", "_threshold": "threshold", "special_logsumexp": "logsumexp",
 }  # fmt: skip
 
 

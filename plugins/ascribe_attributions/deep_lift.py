@@ -38,6 +38,7 @@ from ascribe.internal import layer_form, neuron_form
 from ascribe.operations import BILINEAR, ELEMENTWISE
 from ascribe.reveal_cancel import reveal_cancel
 from ascribe.rules import check_on_unsupported
+from ascribe.sites import FromLayer, UpToNeuron
 
 #: DeepLIFT's rules.
 RULES: dict[str, DifferenceRule] = {
@@ -207,10 +208,14 @@ class DeepLift(GradientAttribution):
             for part in made:
                 yield weighed(part, weights, chunk)
 
+        if isinstance(self.site, UpToNeuron):
+            forward.scores  # noqa: B018 - finds out where a pass may end, so that all end alike
         rows = gradient_rows(forward, references, None)
         forward.check_outer_independence(references, begin, rows)
         means = summed(forward, references, rows, shares)
-        if self._differences.on_unsupported == "error":
+        # A layer need not carry all of the difference: some may go past it.
+        carries_all = not isinstance(self.site, FromLayer)
+        if carries_all and self._differences.on_unsupported == "error":
             check_completeness(gaps.total, scales.total)
         if not return_convergence_delta:
             return forward.pack(means)
