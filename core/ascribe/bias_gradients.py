@@ -52,7 +52,8 @@ def full_gradients(forward: Forward) -> tuple[Tensor, list[Tensor]]:
     forward.run(1, forward.rows_for(1, differentiated=True), work)
     whole = [torch.cat(chunks, 1) for chunks in zip(*parts, strict=True)]
     if not whole:  # an empty batch
-        return forward.inputs.tensors[0].new_zeros(forward.targets, 0), []
+        (tensor,) = forward.inputs.tensors
+        return tensor.new_zeros(forward.targets, *tensor.shape), []
     return whole[0], whole[1:]
 
 

@@ -97,7 +97,8 @@ _SYNONYMS = {
     "__ipow__": "pow", "__pow__": "pow", "__neg__": "neg", "__abs__": "abs", "__pos__": "positive",
     "max_pool1d_with_indices": "max_pool1d", "max_pool2d_with_indices": "max_pool2d",
     "max_pool3d_with_indices": "max_pool3d", "special_softmax": "softmax",
-    "special_log_softmax": "log_softmax", "_threshold": "threshold", "special_logsumexp": "logsumexp",
+    "special_log_softmax": "log_softmax", "special_logsumexp": "logsumexp",
+    "_threshold": "threshold",
 }  # fmt: skip
 
 

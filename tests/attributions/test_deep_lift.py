@@ -96,7 +96,8 @@ def test_reveal_cancel_follows_its_formula_for_a_layer():
         gain = (f(start + up) - f(start) + f(start + up + down) - f(start + down)) / 2
         loss = (f(start + down) - f(start) + f(start + up + down) - f(start + up)) / 2
         shares = (
-            parts.clamp(min=0) * (gain / up)[:, None] + parts.clamp(max=0) * (loss / down)[:, None]
+            parts.clamp(min=0) * (gain / up).nan_to_num(0)[:, None]
+            + parts.clamp(max=0) * (loss / down).nan_to_num(0)[:, None]
         )
         expected = (last.weight[0][:, None] * shares).sum(0)
     model = nn.Sequential(first, nn.Tanh(), last)

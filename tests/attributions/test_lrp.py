@@ -74,7 +74,7 @@ def test_each_rule_follows_its_formula(name, layer):
     found = LRP(layer, composite=rule).attribute(x, target=1)
     with torch.no_grad():
         relevance = layer(x)[:, 1]
-    weight, bias = layer.weight[1].tolist(), float(layer.bias[1])
+    weight, bias = layer.weight[1].tolist(), layer.bias[1].item()
     for example in range(2):
         for place in range(4):
             expected = 0.0
@@ -243,7 +243,7 @@ def test_bad_rules_are_refused(make, told):
 
 def test_a_module_s_rule_of_another_kind_is_refused(layer):
     layer.rule = "epsilon"
-    with pytest.raises(InputError, match="must be one of ascribe.attr's"):
+    with pytest.raises(InputError, match="a module's rule must be one of"):
         LRP(layer).attribute(numbers(1, 2, 4), target=0)
 
 
