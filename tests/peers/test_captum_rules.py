@@ -193,3 +193,29 @@ def test_captum_s_lrp_is_not_conserved_past_a_skip_connection():
     theirs = captum.LRP(model).attribute(x.clone(), target=0).detach().sum(1) - score
     assert float(ours.abs().max()) < 1e-5
     assert float(theirs.abs().max()) > 1e-2
+
+
+def test_captum_s_guided_backprop_does_not_see_a_functional_relu():
+    torch.manual_seed(0)
+    model, x = Of(functional.relu).eval(), torch.randn(3, 3)
+    modules = Of(nn.ReLU()).eval()
+    modules.load_state_dict(model.state_dict())
+    expected = captum.GuidedBackprop(modules).attribute(x.clone(), target=0)
+    check(attr.GuidedBackprop(model).attribute(x, target=0), expected)
+    blind = captum.GuidedBackprop(model).attribute(x.clone(), target=0)
+    assert float((blind - expected).abs().max()) > 1e-2
+
+
+def test_captum_s_z_plus_rule_clamps_weights_where_the_paper_clamps_products():
+    from captum.attr._utils.lrp_rules import Alpha1_Beta0_Rule
+
+    layer, x = nn.Linear(3, 1, bias=False), torch.tensor([[2.0, -1.0, 0.5]])
+    layer.weight.data = torch.tensor([[1.0, 2.0, -1.0]])
+    layer.rule = attr.Alpha1_Beta0_Rule()
+    # Products 2, -2 and -0.5: the first alone is positive, and the score is -0.5.
+    found = attr.LRP(layer).attribute(x, target=0)
+    torch.testing.assert_close(found, torch.tensor([[-0.5, 0.0, 0.0]]))
+    model = nn.Sequential(layer)
+    layer.rule = Alpha1_Beta0_Rule()
+    theirs = captum.LRP(model).attribute(x.clone(), target=0)
+    assert not torch.allclose(theirs, found)
