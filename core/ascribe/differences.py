@@ -8,7 +8,6 @@ mask, a random draw) are errors, for no multiplier would be right.
 
 from __future__ import annotations
 
-import warnings
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,9 +19,9 @@ from torch import Tensor, nn
 from ascribe.batching import Chunk
 from ascribe.calls import Call
 from ascribe.difference_rules import DifferenceRule, NoRule
-from ascribe.errors import AscribeWarning
 from ascribe.forward import Forward
 from ascribe.gradient import differentiated
+from ascribe.notes import note
 from ascribe.reveal_cancel import reveal_cancel, through
 from ascribe.rules import Rules, substitute
 from ascribe.weighted import merged, remember, source_of, weighted
@@ -219,11 +218,10 @@ def check_completeness(gap: Tensor, scale: Tensor) -> None:
     allowed = HIDDEN[torch.finfo(gap.dtype).bits] * scale
     if gap.numel() and not bool((gap.abs() <= allowed).all()):
         worst = float((gap.abs() / scale).nan_to_num(float("inf")).max())
-        warnings.warn(
+        note(
             f"the attributions miss the change of the score by {worst:.2g} of the magnitudes "
             f"involved: something in the model is hidden from the rules (a scripted or compiled "
             f"part, another language), examples of a batch affect one another, or a number is not "
             f"finite",
-            AscribeWarning,
-            stacklevel=4,
+            stacklevel=3,
         )

@@ -15,6 +15,7 @@ from ascribe.explanation import Explanation
 from ascribe.forward import Forward
 from ascribe.inputs import Inputs
 from ascribe.internal import LayerAttribution, NeuronAttribution
+from ascribe.notes import noted
 from ascribe.parameters import AROUND, called_with, check_parameters, make
 from ascribe.targets import Targets, highest
 
@@ -76,7 +77,8 @@ def explain(
     with _bound(algorithm, inputs, Targets(targets), options, of_neuron) as forward:
         scores = forward.scores
     chosen = targets if "target" in taken else None
-    values, delta = _attribute(algorithm, forward.inputs, inputs, chosen, options)
+    with noted() as notes:
+        values, delta = _attribute(algorithm, forward.inputs, inputs, chosen, options)
     return Explanation(
         values=values,
         inputs=forward.inputs.pack(tensor.clone() for tensor in forward.inputs.tensors),
@@ -87,6 +89,7 @@ def explain(
         delta=delta,
         seconds=time.perf_counter() - started,
         versions=_versions(cls),
+        notes=notes,
         labels=[f"neuron {target}" for target in targets] if of_neuron else [],
     )
 

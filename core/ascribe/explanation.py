@@ -49,6 +49,8 @@ class Explanation:
         Of Ascribe, torch and the distribution that the method came from.
     labels
         What to call the targets; by default the targets themselves.
+    notes
+        What the method warned of that belongs to the numbers: a gradient in place of a rule, say.
     original
         What people see of the inputs where the model sees them scaled: an image array ``(batch,
         height, width, 3)`` in [0, 1]. None where the inputs are fit to be seen.
@@ -64,6 +66,7 @@ class Explanation:
     seconds: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
     labels: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     original: Any = None
 
     def __post_init__(self) -> None:
@@ -138,9 +141,10 @@ class Explanation:
     def __repr__(self) -> str:
         shapes = [tuple(v.shape) for v in Inputs.of(self.inputs).per_input(self.values, "values")]
         delta = "" if self.delta is None else f", |delta| <= {_largest(self.delta):.2g}"
+        notes = f"; {len(self.notes)} notes" if self.notes else ""
         return (
             f"Explanation({self.method} of {', '.join(self.labels)}; "
-            f"values {', '.join(map(str, shapes))}{delta}; {self.seconds:.2f} s)"
+            f"values {', '.join(map(str, shapes))}{delta}; {self.seconds:.2f} s{notes})"
         )
 
     def _repr_html_(self) -> str:

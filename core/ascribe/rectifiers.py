@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from ascribe.calls import Call
-from ascribe.errors import AscribeWarning
 from ascribe.forward import Forward
 from ascribe.gradient import gradients
+from ascribe.notes import note
 from ascribe.rules import Rules, substitute
 
 #: Takes what comes back to a rectifier, and where that is not active; returns what goes on.
@@ -44,11 +43,7 @@ def rectified_gradients(forward: Forward, backward: Backward) -> tuple[Tensor, .
 
     found = gradients(forward, under)
     if passes and not any(one.used for one in passes):
-        warnings.warn(
-            "the model runs no rectifier (ReLU): these are its plain gradients",
-            AscribeWarning,
-            stacklevel=3,
-        )
+        note("the model runs no rectifier (ReLU): these are its plain gradients", stacklevel=3)
     return found
 
 

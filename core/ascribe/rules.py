@@ -8,7 +8,6 @@ threads see nothing.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,8 +18,9 @@ from torch.overrides import TorchFunctionMode
 from ascribe import calls, decompositions, operations
 from ascribe.calls import Call, Pull, call_of
 from ascribe.detached import FixedBatchNorm
-from ascribe.errors import AscribeWarning, InputError, UnsupportedOperation
+from ascribe.errors import InputError, UnsupportedOperation
 from ascribe.layers import saving_is_hooked
+from ascribe.notes import note
 
 
 class Rules(TorchFunctionMode):
@@ -108,11 +108,9 @@ class Rules(TorchFunctionMode):
         """Raise `UnsupportedOperation`, or return the operation's value with its own gradient."""
         where = calls.place(self._modules)
         if self._on_unsupported == "gradient":
-            warnings.warn(
+            note(
                 f"{call.name}, {where}, {why}: its gradient stands in, and the attributions may be "
-                f"off",
-                AscribeWarning,
-                stacklevel=2,
+                f"off"
             )
             return call.run()
         raise UnsupportedOperation(
@@ -127,7 +125,7 @@ class Rules(TorchFunctionMode):
             return
         told = f"the custom autograd function {name} hides what it computes"
         if self._on_unsupported == "gradient":
-            warnings.warn(f"{told}: its gradient stands in", AscribeWarning, stacklevel=3)
+            note(f"{told}: its gradient stands in, and the attributions may be off")
             return
         raise UnsupportedOperation(
             f"{told}; write it with torch's operations, or make the method with "

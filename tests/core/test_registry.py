@@ -2,6 +2,7 @@ import sys
 import textwrap
 
 import pytest
+import torch
 
 from ascribe import registry
 from ascribe.attribution import Attribution
@@ -246,3 +247,28 @@ def test_a_form_of_a_method_is_found_in_snake_case_too():
     assert found.get("neuron_conductance") is NeuronConductance
     with pytest.raises(UnknownPluginError):
         found.get("layer_saliency")
+
+
+RULED = """
+    import torch
+    from ascribe import hookimpl
+    from ascribe.attr import DeepLift
+    from ascribe.difference_rules import rescale
+    class TrigammaLift(DeepLift):
+        def __init__(self, model):
+            super().__init__(model, rules={"polygamma": rescale})
+    @hookimpl
+    def ascribe_attributions():
+        return [TrigammaLift]
+"""
+
+
+def test_a_package_s_method_adds_a_rule_for_an_activation_in_a_line(install, found):
+    install("trigamma", trigamma_lift=RULED)
+    method = found.get("trigamma_lift")
+    layer = torch.nn.Linear(3, 1).double()
+    x = torch.rand(2, 3, dtype=torch.float64) + 1
+    _, delta = method(lambda x: layer(torch.polygamma(1, x))).attribute(
+        x, baselines=0.5, target=0, return_convergence_delta=True
+    )
+    assert float(delta.abs().max()) < 1e-13

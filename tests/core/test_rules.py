@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+import ascribe
 from ascribe import AscribeWarning, InputError
 from ascribe.attr import LRP, DeepLift
 from ascribe.difference_rules import rescale
@@ -65,6 +66,18 @@ def test_on_unsupported_gradient_warns_and_goes_on(x):
     assert found.shape == x.shape
     with pytest.raises(InputError, match="on_unsupported must be"):
         DeepLift(model, on_unsupported="ignore")
+
+
+def test_an_explanation_keeps_what_stands_in_and_it_is_told_once(x, tmp_path):
+    model = Sorting().double()
+    parameters = {"on_unsupported": "gradient"}
+    with pytest.warns(AscribeWarning) as told:
+        found = ascribe.explain(model, x, method="deep_lift", parameters=parameters)
+    assert len(told) == 1
+    assert found.notes == [str(told[0].message)]
+    assert "sort" in found.notes[0]
+    found.save(tmp_path / "found.npz")
+    assert ascribe.Explanation.load(tmp_path / "found.npz").notes == found.notes
 
 
 @pytest.mark.parametrize("method", METHODS)
