@@ -117,7 +117,7 @@ class _Pairs(Rules):
         )
         self.recording = True
         self._sources = reveal_cancel in made_with.table.values()
-        self._noted: deque[Call] = deque()
+        self._noted: deque[tuple[Call, int]] = deque()
         self._state = {
             tensor.untyped_storage().data_ptr()
             for module in modules
@@ -127,7 +127,7 @@ class _Pairs(Rules):
     def passed(self, call: Call) -> Any:
         weighs = self._sources and weighted(call) is not None
         if self.recording:
-            self._noted.append(self._copy(call, operands=weighs))
+            self._note(call, operands=weighs)
             return call.run()
         reference = self._match(call)
         value = call.run()
@@ -137,7 +137,7 @@ class _Pairs(Rules):
 
     def treat(self, call: Call, rule: DifferenceRule) -> Any:
         if self.recording:
-            self._noted.append(self._copy(call, operands=True))
+            self._note(call, operands=True)
             with torch.no_grad():
                 value = call.run()
             return substitute(call, value, _never)
@@ -158,39 +158,47 @@ class _Pairs(Rules):
     def check_ended(self) -> None:
         """Refuse a run that ended before the other did."""
         if self._noted:
-            self.refuse(self._noted[0], "runs for the baselines alone, not for the inputs")
+            self.refuse(self._noted[0][0], "runs for the baselines alone, not for the inputs")
 
     def _match(self, call: Call) -> Call:
         """Return what the first run did here."""
-        reference = self._noted.popleft() if self._noted else None
-        if reference is None or (reference.name, reference.places) != (call.name, call.places):
+        reference, versions = self._noted.popleft() if self._noted else (None, 0)
+        if reference is None or _form(reference) != _form(call):
             self._on_unsupported = "error"  # nothing else is sound
             other = "nothing" if reference is None else reference.name
             self.refuse(call, f"runs for the inputs where {other} runs for the baselines")
         assert reference is not None
-        operands = set(call.places)
-        for number, (one, other) in enumerate(zip(call.leaves, reference.leaves, strict=False)):
-            if number not in operands and not _same(one, other):
-                self.refuse(
-                    call,
-                    "takes another constant for the inputs than for the baselines, which depends "
-                    "on them without a gradient (a mask, detach, argmax or item) or at random",
-                )
-                break
+        pairs = zip(call.leaves, reference.leaves, strict=True)
+        constants = [pair for number, pair in enumerate(pairs) if number not in call.places]
+        if versions != self._versions(call) or not all(_same(*pair) for pair in constants):
+            self.refuse(
+                call,
+                "takes another constant for the inputs than for the baselines, which depends on "
+                "them without a gradient (a mask, detach, argmax or item), or at random",
+            )
         return reference
 
-    def _copy(self, call: Call, operands: bool) -> Call:
-        """Return a call whose tensors nothing writes to later: but state of the model is shared."""
-        places = set(call.places)
-        kept = [
-            (leaf.detach().clone() if operands else None)
-            if place in places
-            else leaf.clone()
-            if isinstance(leaf, Tensor) and leaf.untyped_storage().data_ptr() not in self._state
-            else leaf
-            for place, leaf in enumerate(call.leaves)
-        ]
-        return replace(call, leaves=kept)
+    def _note(self, call: Call, operands: bool) -> None:
+        """Note a call with copies of its tensors; state of the model is shared."""
+        kept = list(call.leaves)
+        for place, leaf in enumerate(kept):
+            if place in call.places:
+                kept[place] = leaf.detach().clone() if operands else None
+            elif isinstance(leaf, Tensor) and not self._is_state(leaf):
+                kept[place] = leaf.clone()
+        self._noted.append((replace(call, leaves=kept), self._versions(call)))
+
+    def _is_state(self, tensor: Tensor) -> bool:
+        return tensor.untyped_storage().data_ptr() in self._state
+
+    def _versions(self, call: Call) -> int:
+        """Return a number that changes when the model writes to its state that a call takes."""
+        tensors = (leaf for leaf in call.leaves if isinstance(leaf, Tensor))
+        return sum(t._version for t in tensors if self._is_state(t) and not t.is_inference())
+
+
+def _form(call: Call) -> tuple[str, list[int], int]:
+    return call.name, call.places, len(call.leaves)
 
 
 def _never(cotangent: Tensor) -> Any:

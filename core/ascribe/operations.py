@@ -29,8 +29,8 @@ MOVING = _words(
     """
     __getitem__ __setitem__ adjoint alias alpha_dropout as_strided as_tensor asarray atleast_1d
     atleast_2d atleast_3d bfloat16 broadcast_tensors broadcast_to cat channel_shuffle chunk
-    clone col2im_backward column_stack concat concatenate constant_pad_nd contiguous copy cpu
-    cuda cudnn_is_acceptable diag diag_embed diagonal diagonal_scatter double dropout dropout1d
+    clone column_stack concat concatenate constant_pad_nd contiguous copy cpu
+    cuda diag diag_embed diagonal diagonal_scatter double dropout dropout1d
     dropout2d dropout3d dsplit dstack expand expand_as feature_alpha_dropout feature_dropout
     fill flatten flip fliplr flipud float gather half hsplit hstack im2col index_copy index_fill
     index_put index_select masked_fill masked_scatter masked_select max_unpool1d max_unpool2d
@@ -57,6 +57,9 @@ MIXING = _words(
     upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_trilinear3d
     """
 )
+
+#: Linear in their first operand alone.
+OF_FIRST = _words("grid_sample grid_sampler istft stft trapezoid trapz")
 
 #: Polynomials, of a degree that is at most the number of operands that depend on the input.
 BILINEAR = _words(
@@ -142,9 +145,9 @@ def _never(*args: Any, **kwargs: Any) -> bool:
 def is_linear(call: Call) -> bool:
     """Whether an operation is linear in its operands, which depend on the input."""
     if call.name == "batch_norm":
-        return _has_fixed_statistics(call)
+        return _has_fixed_statistics(call) and call.places == [0]
     if call.name in MOVING or call.name in MIXING:
-        return True
+        return call.name not in OF_FIRST or call.places == [0]
     if call.name in BILINEAR:
         return len(call.places) == 1
     return call.name == "div" and call.places == [0] and not call.argument("rounding_mode", 2)

@@ -17,6 +17,10 @@ from ascribe.rules import Rules, substitute
 Backward = Callable[[Tensor, Tensor], Tensor]
 
 
+#: Operations that may be rectifiers; some, with other arguments, are not.
+RECTIFIERS = ("relu", "relu6", "clamp", "clip", "clamp_min", "hardtanh", "threshold")
+
+
 def rectified_gradients(forward: Forward, backward: Backward) -> tuple[Tensor, ...]:
     """Return gradients of each target's score, with rectifiers passed as an algorithm wants.
 
@@ -52,6 +56,9 @@ class _Rectified(Rules):
         super().__init__({})
         self._backward = backward
         self.used = False
+
+    def concerns(self, name: str) -> bool:
+        return name in RECTIFIERS
 
     def native(self, call: Call) -> bool:
         return not _is_rectifier(call)

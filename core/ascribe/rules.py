@@ -56,6 +56,10 @@ class Rules(TorchFunctionMode):
         self._decomposed = {**decompositions.DECOMPOSED, **(decomposed or {})}
         self._modules, self._on_unsupported = modules, on_unsupported
 
+    def concerns(self, name: str) -> bool:
+        """Whether an operation of this name may need more than what torch does."""
+        return True
+
     def treat(self, call: Call, rule: Any) -> Any:
         """Return the value of an operation, with its rule attached; see `substitute`."""
         raise NotImplementedError
@@ -71,7 +75,8 @@ class Rules(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        if operations.name_of(func) in operations.ACCESS:
+        name = operations.name_of(func)
+        if name in operations.ACCESS or not self.concerns(name):
             return func(*args, **(kwargs or {}))
         call = call_of(func, args, kwargs or {})
         if not call.places or not torch.is_grad_enabled():

@@ -204,6 +204,33 @@ def test_deep_lift_refuses_runs_that_do_not_match(model, told, x):
         DeepLift(model).attribute(x.abs() + 0.1)
 
 
+def test_deep_lift_refuses_a_state_that_changes_between_its_runs(x):
+    class Counting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("count", torch.ones(3, dtype=torch.float64))
+
+        def forward(self, x):
+            self.count += 1
+            return (x * self.count).sum(1)
+
+    model = Counting()
+    with pytest.raises(UnsupportedOperation, match="another constant"):
+        DeepLift(model).attribute(x)
+    assert model.count.tolist() == [1, 1, 1]
+
+
+def test_what_is_linear_in_its_first_operand_alone_is_refused_for_others(x):
+    picture = torch.randn(2, 1, 4, 4, dtype=torch.float64)
+
+    def model(x):
+        grid = torch.tanh(x)[:, None, None, :2]
+        return functional.grid_sample(picture, grid, align_corners=False).flatten()
+
+    with pytest.raises(UnsupportedOperation, match="grid_sample"):
+        DeepLift(model).attribute(x)
+
+
 def test_a_rule_of_ones_own_takes_one_line(x):
     def model(x):
         return torch.polygamma(1, x).sum(1)
