@@ -75,10 +75,21 @@ class Call:
         args, kwargs = self.arguments(operands)
         return self.func(*args, **kwargs)
 
-    def differentiate(self, operands: Sequence[Tensor]) -> tuple[Tensor, Pull]:
-        """Return the operation's value at a point, and the transpose of its derivative there."""
+    def differentiate(
+        self, operands: Sequence[Tensor], private: bool = False
+    ) -> tuple[Tensor, Pull]:
+        """Return the operation's value at a point, and the transpose of its derivative there.
+
+        Parameters
+        ----------
+        operands
+            The point.
+        private
+            Nothing will write to these tensors, so that they need not be copied.
+        """
         with torch.enable_grad():
-            points = [operand.detach().clone().requires_grad_() for operand in operands]
+            points = [operand.detach() if private else operand.clone() for operand in operands]
+            points = [point.detach().requires_grad_() for point in points]
             value = self.run([point.view_as(point) for point in points])
 
         def pull(cotangent: Tensor) -> tuple[Tensor, ...]:

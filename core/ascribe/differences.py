@@ -31,6 +31,13 @@ from ascribe.weighted import merged, remember, source_of, weighted
 HIDDEN = {16: 0.1, 32: 1e-2, 64: 1e-6}
 
 
+#: What to do about a model that goes another way for inputs than for baselines.
+OTHER_WAY = (
+    "choose baselines that go the same way through the model, or a method that follows a path "
+    "between the two, such as IntegratedGradients"
+)
+
+
 @dataclass(frozen=True)
 class Differences:
     """What multipliers are made with.
@@ -158,7 +165,8 @@ class _Pairs(Rules):
     def check_ended(self) -> None:
         """Refuse a run that ended before the other did."""
         if self._noted:
-            self.refuse(self._noted[0][0], "runs for the baselines alone, not for the inputs")
+            call, _ = self._noted[0]
+            self.refuse(call, "runs for the baselines alone, not for the inputs", OTHER_WAY)
 
     def _match(self, call: Call) -> Call:
         """Return what the first run did here."""
@@ -166,7 +174,8 @@ class _Pairs(Rules):
         if reference is None or _form(reference) != _form(call):
             self._on_unsupported = "error"  # nothing else is sound
             other = "nothing" if reference is None else reference.name
-            self.refuse(call, f"runs for the inputs where {other} runs for the baselines")
+            why = f"runs for the inputs where {other} runs for the baselines"
+            self.refuse(call, why, OTHER_WAY)
         assert reference is not None
         pairs = zip(call.leaves, reference.leaves, strict=True)
         constants = [pair for number, pair in enumerate(pairs) if number not in call.places]
@@ -175,6 +184,8 @@ class _Pairs(Rules):
                 call,
                 "takes another constant for the inputs than for the baselines, which depends on "
                 "them without a gradient (a mask, detach, argmax or item), or at random",
+                "write it with operations that have a gradient (torch.relu, say), or make the "
+                "method with on_unsupported='gradient' to take it as a constant",
             )
         return reference
 

@@ -241,8 +241,10 @@ def shared(
         What is added to the value, away from zero.
     """
     stabiliser = torch.where(value < 0, -epsilon, epsilon).to(value)
-    shares = relevance / (value + stabiliser)
-    shares = shares.masked_fill((value == 0) & (relevance == 0), 0)
+    denominator = value + stabiliser
+    shares = relevance / denominator
+    if not epsilon:  # nothing of nothing is nothing
+        shares = shares.masked_fill((denominator == 0) & (relevance == 0), 0)
     kept = stabiliser if constant is None else stabiliser + constant
     return shares, (shares.double() * kept).sum()
 

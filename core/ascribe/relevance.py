@@ -155,17 +155,18 @@ class _Relevance(Rules):
         """Return the value of an operation with weights, with a propagation rule attached."""
         step = self._with_norm(call) or self._alone(call)
         of, layer, rule, back, value = step
-        kept = value.clone()  # the model may write to what it gets
+        # The model may write to what it gets.
+        kept = value.clone() if type(rule) is EpsilonRule else value
 
         def pull(relevance: Tensor) -> Tensor:
             with torch.no_grad():
-                parts = rule.parts(layer)
-                if parts is None:
-                    return _as_it_is(relevance, layer)
                 if type(rule) is EpsilonRule:  # what `distribute` does, with nothing run again
                     shares, lost = shared(relevance, kept, layer.bias, rule.epsilon)
                     handed_on = layer.x * back(shares)
                 else:
+                    parts = rule.parts(layer)
+                    if parts is None:
+                        return _as_it_is(relevance, layer)
                     handed_on, lost = distribute(rule, parts, layer, relevance)
                 self.absorb(lost)
                 return handed_on
@@ -177,7 +178,7 @@ class _Relevance(Rules):
 
     def _alone(self, call: Call) -> _Step:
         operand = call.operand.detach().clone()
-        value, pull = call.differentiate([operand])
+        value, pull = call.differentiate([operand], private=True)
         private = replace(call, leaves=list(call.leaves))
         private.leaves[call.places[0]] = operand
         layer = weighted(private)

@@ -44,7 +44,7 @@ def taylor(call: Call) -> tuple[Tensor, Pull]:
 
 def _shared_by(call: Call, factors: int) -> tuple[Tensor, Pull]:
     operands = [operand.detach().clone() for operand in call.operands]
-    value, back = call.differentiate(operands)
+    value, back = call.differentiate(operands, private=True)
     kept = value.clone()
 
     def pull(relevance: Tensor) -> list[Tensor]:

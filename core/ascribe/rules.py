@@ -109,7 +109,9 @@ class Rules(TorchFunctionMode):
         value = call.run()
         return self.refuse(call) if any(map(calls.depends, calls.leaves_of(value))) else value
 
-    def refuse(self, call: Call, why: str = "is not linear, and has no rule") -> Any:
+    def refuse(
+        self, call: Call, why: str = "is not linear, and has no rule", ways_out: str = ""
+    ) -> Any:
         """Raise `UnsupportedOperation`, or return the operation's value with its own gradient."""
         where = calls.place(self._modules)
         if self._on_unsupported == "gradient":
@@ -118,10 +120,11 @@ class Rules(TorchFunctionMode):
                 f"off"
             )
             return call.run()
-        raise UnsupportedOperation(
-            f"{call.name}, {where}, {why}; make the method with rules={{{call.name!r}: ...}} to "
-            f"give it one, or with on_unsupported='gradient' to let its gradient stand in"
+        ways_out = ways_out or (
+            f"make the method with rules={{{call.name!r}: ...}} to give it one, or with "
+            f"on_unsupported='gradient' to let its gradient stand in"
         )
+        raise UnsupportedOperation(f"{call.name}, {where}, {why}; {ways_out}")
 
     def check_hidden(self, output: Tensor) -> None:
         """Refuse a custom autograd function in the graph: what it computes is not seen."""

@@ -25,24 +25,29 @@ class Weighted:
     ----------
     call
         The operation; of one merged with a batch norm, that before the batch norm.
-    weight
-        Its weights.
+    weights
+        Its weights, before a batch norm.
     bias
         What it adds, in a form that broadcasts to the output; None for nothing.
     apply
         The operation without its bias, of any operand and any weights.
     out_axis
         Which axis of the weights is that of the output's channels, None where that is not plain.
-    module
-        The module that it belongs to.
+    scale
+        What a batch norm after it multiplies the weights by.
     """
 
     call: Call
-    weight: Tensor
+    weights: Tensor
     bias: Tensor | None
     apply: Callable[[Tensor, Tensor], Tensor]
     out_axis: int | None = None
-    module: Any = None
+    scale: Tensor | None = None
+
+    @property
+    def weight(self) -> Tensor:
+        """Its weights."""
+        return self.weights if self.scale is None else self.weights * self.scale
 
     @property
     def x(self) -> Tensor:
@@ -114,10 +119,10 @@ def merged(before: Weighted, norm: Call) -> Weighted | None:
     if before.out_axis is None or (before.call.name == "linear" and norm.operand.dim() != 2):
         return None
     scale, shift = _scale_and_shift(norm)
-    shape = [1] * before.weight.dim()
+    shape = [1] * before.weights.dim()
     shape[before.out_axis] = -1
     bias = shift if before.bias is None else before.bias * scale[0] + shift[0]
-    return replace(before, weight=before.weight * scale.reshape(shape), bias=bias)
+    return replace(before, scale=scale.reshape(shape), bias=bias)
 
 
 def _scale_and_shift(norm: Call) -> tuple[Tensor, Tensor]:
