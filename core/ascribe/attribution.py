@@ -13,6 +13,7 @@ from ascribe.errors import InputError
 from ascribe.evaluations import at_least_single
 from ascribe.forward import Forward
 from ascribe.inputs import Inputs
+from ascribe.rehearsal import rehearsed
 from ascribe.sites import Site
 
 
@@ -41,6 +42,9 @@ class Attribution(ABC):
 
     #: True where the result has one channel (axis 1) for all that it attributes to, as a map has.
     adds_channels: bool = False
+
+    #: True where examples of a batch take part in one another's attributions.
+    over_the_batch: bool = False
 
     #: Where the attribution takes place; None for the inputs. See `ascribe.sites`.
     site: Site | None = None
@@ -94,6 +98,11 @@ class Attribution(ABC):
         """
         return {}
 
+    @classmethod
+    def most_features(cls, **parameters: Any) -> int | None:
+        """Return how many features of an example it takes with these parameters; None for any."""
+        return None
+
     @property
     def multiplies_by_inputs(self) -> bool:
         """Whether attributions are in units of the score (True) or of score per input (False)."""
@@ -140,6 +149,25 @@ class GradientAttribution(Attribution):
 
 class PerturbationAttribution(Attribution):
     """An algorithm that compares the model's scores of changed inputs; it needs no gradient."""
+
+    #: True where elements take their baselines together with others, so that a NaN in one
+    #: baseline reaches them all.
+    jointly: bool = False
+
+    def cost(self, inputs: Any, *args: Any, **kwargs: Any) -> int:
+        """Return how many evaluations of one example ``attribute`` would take.
+
+        Up to four more find out whether examples and their changed copies may share one. Of the
+        model's scores only those of the inputs themselves are computed.
+
+        Parameters
+        ----------
+        inputs, *args, **kwargs
+            As ``attribute`` takes them.
+        """
+        with rehearsed() as planned:
+            self.attribute(inputs, *args, **kwargs)
+        return sum(planned)
 
     @property
     def multiplies_by_inputs(self) -> bool:

@@ -30,9 +30,7 @@ class Draws:
     """
 
     def __init__(self, seed: int, stream: int = 0) -> None:
-        if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
-            raise InputError(f"seed must be a whole number of at least 0, but is {seed!r}")
-        self._seed: int = int(seed)
+        self._seed: int = _check_seed(seed)
         self._stream: int = stream
 
     def normal(self, variants: slice, like: Tensor) -> Tensor:
@@ -57,8 +55,29 @@ class Draws:
         return [self._generator(variant) for variant in range(variants.start, variants.stop)]
 
     def _generator(self, variant: int) -> torch.Generator:
-        sequence = np.random.SeedSequence((self._seed, self._stream, variant))
-        return torch.Generator().manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
+        return _generator(self._seed, self._stream, variant)
+
+
+def generator_of(seed: Any) -> torch.Generator:
+    """Return one generator for a seed: for what is drawn as a whole before the work is cut.
+
+    Raises
+    ------
+    InputError
+        If the seed is no whole number of at least 0.
+    """
+    return _generator(_check_seed(seed))
+
+
+def _generator(*numbers: int) -> torch.Generator:
+    sequence = np.random.SeedSequence(numbers)
+    return torch.Generator().manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
+
+
+def _check_seed(seed: Any) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise InputError(f"seed must be a whole number of at least 0, but is {seed!r}")
+    return int(seed)
 
 
 class Noise:

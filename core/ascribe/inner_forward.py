@@ -108,8 +108,13 @@ class LayerForward(Forward):
             found = self._below.output(self._below.flat(points, chunk), chunk.of_rows())
         return tuple(t.unflatten(0, (chunk.copies, -1)) for t in by_row(found, chunk.rows))
 
+    #: Whether baselines are of the activations themselves: see `ascribe.sites.FromLayer`.
+    own_baselines = False
+
     def baselines(self, baselines: Any = None) -> tuple[Tensor, ...]:
-        """Return the activations for baselines of the model's inputs."""
+        """Return the activations for baselines of the model's inputs, or baselines of their own."""
+        if self.own_baselines:
+            return self.inputs.baselines(baselines)
         return tuple(self._activations(self.outer.baselines(baselines)))
 
     def outer_scores(self, variants: int, vary: Vary) -> Tensor:

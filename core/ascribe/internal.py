@@ -132,7 +132,8 @@ def layer_form(method: type[Attribution], **renamed: str) -> type[LayerAttributi
 
     It is made with the model, the layer, and what the method is made with; and its ``attribute``
     takes what the method's takes, and ``attribute_to_layer_input``. Baselines are of the model's
-    inputs, and stand for the layer's activations there.
+    inputs, and stand for the layer's activations there; renamed to ``layer_baselines``, they are
+    activations themselves.
 
     Parameters
     ----------
@@ -223,7 +224,8 @@ class _LayerForm(_Form, LayerAttribution):
         given = (
             inspect.signature(type(self).attribute).bind(self, inputs, *args, **kwargs).arguments
         )
-        site = FromLayer(self.layer, given.pop("attribute_to_layer_input", False))
+        of_inputs = given.pop("attribute_to_layer_input", False)
+        site = FromLayer(self.layer, of_inputs, "layer_baselines" in self.renamed)
         given = {self.renamed.get(name, name): value for name, value in given.items()}
         given.pop("self")
         return self._method.at(site).attribute(**given)

@@ -42,10 +42,13 @@ class FromLayer:
         A layer that runs several times has as many activations, each with its own attribution.
     of_inputs
         Attribute to what the layer is given instead of what it returns.
+    own_baselines
+        Whether baselines are of the layer's activations themselves, instead of the model's inputs.
     """
 
     layer: Any
     of_inputs: bool = False
+    own_baselines: bool = False
 
     def bind(
         self,
@@ -55,9 +58,10 @@ class FromLayer:
         additional_forward_args: Any = None,
     ) -> LayerForward:
         """Return the model from the layer on: a function of its activations."""
-        outer = Inputs.of(inputs)
-        place = (self.layer, self.of_inputs)
-        return LayerForward(forward_func, *place, outer, target, additional_forward_args)
+        place, bound = (self.layer, self.of_inputs), (target, additional_forward_args)
+        forward = LayerForward(forward_func, *place, Inputs.of(inputs), *bound)
+        forward.own_baselines = self.own_baselines
+        return forward
 
 
 @dataclass(frozen=True)

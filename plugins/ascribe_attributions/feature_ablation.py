@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ascribe import InputError, PerturbationAttribution, hookimpl
+from ascribe import Attribution, PerturbationAttribution, hookimpl
 from ascribe.feature_groups import FeatureGroups
+from ascribe.internal import layer_form, neuron_form
 from ascribe.perturbation import ablate
 
 
@@ -72,14 +73,17 @@ class FeatureAblation(PerturbationAttribution):
             falls = ablate(
                 forward, groups, baselines, perturbations_per_eval, show_progress, "FeatureAblation"
             )
-            if falls.shape[2] < forward.inputs.batch and not groups.shared:
-                raise InputError(
-                    "feature_mask must have a batch of one where the model returns one number "
-                    "for the whole batch"
-                )
+            if falls.shape[2] < forward.inputs.batch:
+                groups.check_shared(forward.inputs.batch)
             return forward.pack(groups.spread(falls))
 
 
+LayerFeatureAblation = layer_form(
+    FeatureAblation, baselines="layer_baselines", feature_mask="layer_mask"
+)
+NeuronFeatureAblation = neuron_form(FeatureAblation)
+
+
 @hookimpl
-def ascribe_attributions() -> list[type[FeatureAblation]]:
-    return [FeatureAblation]
+def ascribe_attributions() -> list[type[Attribution]]:
+    return [FeatureAblation, LayerFeatureAblation, NeuronFeatureAblation]

@@ -4,10 +4,12 @@ from ascribe import registry
 from ascribe.attr import (
     LRP,
     AttentionRollout,
+    Banzhaf,
     Deconvolution,
     DeepLift,
     DeepLiftShap,
     FeatureAblation,
+    FeaturePermutation,
     FullGrad,
     GradientAttention,
     GradientShap,
@@ -16,6 +18,7 @@ from ascribe.attr import (
     InputXGradient,
     IntegratedGradients,
     InternalInfluence,
+    KernelShap,
     LayerAblationCam,
     LayerActivation,
     LayerConductance,
@@ -23,6 +26,8 @@ from ascribe.attr import (
     LayerDeepLiftShap,
     LayerEigenCam,
     LayerEigenGradCam,
+    LayerFeatureAblation,
+    LayerFeaturePermutation,
     LayerGradCam,
     LayerGradCamPlusPlus,
     LayerGradientShap,
@@ -31,19 +36,32 @@ from ascribe.attr import (
     LayerIntegratedGradients,
     LayerLayerCam,
     LayerLRP,
+    LayerRise,
     LayerScoreCam,
     LayerXGradCam,
+    Lime,
+    LimeBase,
+    LinearRegression,
     NeuronConductance,
     NeuronDeconvolution,
     NeuronDeepLift,
     NeuronDeepLiftShap,
+    NeuronFeatureAblation,
     NeuronGradient,
     NeuronGradientShap,
     NeuronGuidedBackprop,
     NeuronIntegratedGradients,
+    NeuronRise,
     NoiseTunnel,
     Occlusion,
+    Owen,
+    PermutationShap,
+    Ridge,
+    Rise,
     Saliency,
+    ShapleyValues,
+    ShapleyValueSampling,
+    Sobol,
 )
 from ascribe.testing import configured, parametrize_with_checks
 
@@ -111,6 +129,32 @@ METHODS = [
     configured(Occlusion),
     configured(Occlusion, sliding_window_shapes=(1,)),
     configured(Occlusion, sliding_window_shapes=(2, 2, 2), strides=(1, 2, 1)),
+    configured(LayerFeatureAblation),
+    configured(NeuronFeatureAblation),
+    configured(ShapleyValues),
+    configured(ShapleyValueSampling, n_samples=4),
+    configured(ShapleyValueSampling, n_samples=40),
+    configured(PermutationShap, n_samples=3),
+    configured(PermutationShap, n_samples=30),
+    configured(KernelShap),
+    configured(KernelShap, n_samples=80),
+    configured(Owen),
+    configured(Owen, n_samples=3),
+    configured(Banzhaf),
+    configured(Banzhaf, n_samples=90),
+]
+
+#: Methods of which features draw by chance in their order, so that exchanging inputs exchanges
+#: chances, too.
+IN_THEIR_ORDER = [
+    configured(FeaturePermutation),
+    configured(LayerFeaturePermutation),
+    configured(Lime),
+    configured(Lime, interpretable_model=Ridge(0.1), n_samples=20),
+    configured(Lime, interpretable_model=LinearRegression(), n_samples=100),
+    configured(Sobol, n_samples=8),
+    configured(Sobol, n_samples=4, order="first"),
+    *(configured(method, n_samples=20, grid=3) for method in (Rise, LayerRise, NeuronRise)),
 ]
 
 
@@ -118,6 +162,7 @@ METHODS = [
 EXEMPT = {
     AttentionRollout: "it attributes to tokens",
     GradientAttention: "it attributes to tokens",
+    LimeBase: "its features are the caller's own",
     FullGrad: "its one map is at the size of a picture, and it takes nothing else",
 }
 
@@ -127,7 +172,16 @@ def test_every_built_in_algorithm_conforms(check):
     check()
 
 
+@parametrize_with_checks(
+    IN_THEIR_ORDER,
+    expected_failures={"order_of_inputs": "each input has draws of its own"},
+    examples=10,
+)
+def test_every_method_by_chance_conforms(check):
+    check()
+
+
 def test_no_built_in_algorithm_is_left_out():
     listed = registry.attributions.listing()
     built_in = {c for row in listed if row.plugin.distribution == "ascribe" for c in row.classes}
-    assert built_in == {method.cls for method in METHODS} | EXEMPT.keys()
+    assert built_in == {m.cls for m in METHODS + IN_THEIR_ORDER} | EXEMPT.keys()

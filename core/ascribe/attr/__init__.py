@@ -34,6 +34,8 @@ _FROM = {
         "ZBoxRule",
         "IdentityRule",
     ],
+    "linear_models": ["LinearModel", "LinearRegression", "Ridge", "Lasso"],
+    "similarities": ["get_exp_kernel_similarity_function"],
     "stats": ["Stat", "Count", "Mean", "MSE", "Var", "StdDev", "Min", "Max", "Sum", "CommonStats"],
     "summaries": ["Summarizer", "ClassSummarizer"],
 }

@@ -45,11 +45,7 @@ def runs_on_every_model(subject: Subject, draw: st.DataObject) -> None:
             raise PropertyFailure(f"raised {kind}: {told}, on {case}") from error
 
 
-def _takes_vectors(subject: Subject) -> bool:
-    return subject.window is None or len(subject.window) == 1
-
-
-@prop("contract", _takes_vectors)
+@prop("contract", lambda subject: subject.takes_vectors)
 def whole_numbers(subject: Subject, draw: st.DataObject) -> None:
     """Whole numbers, such as a table of embeddings takes, get what the same numbers in floating
     point get, or an error: never numbers that a gradient or noise of whole numbers gave."""  # noqa: D209
@@ -64,7 +60,11 @@ def whole_numbers(subject: Subject, draw: st.DataObject) -> None:
     compare(found, expected, tolerance(case, expected), "of whole numbers", case)
 
 
-@prop("contract")
+def _example_by_example(subject: Subject) -> bool:
+    return not getattr(subject.cls, "over_the_batch", False)
+
+
+@prop("contract", _example_by_example)
 def examples_are_independent(subject: Subject, draw: st.DataObject) -> None:
     """One example's result does not depend on the others in its batch, nor on their order."""
     case = sound(subject, draw, batches=(2, 3))
@@ -229,8 +229,9 @@ def a_nan_does_not_spread(subject: Subject, draw: st.DataObject) -> None:
     """A NaN in one element of a baseline reaches that element, and none replaced apart from it."""
     case = sound(subject, draw, ("linear",))
     # Only what no replacement can share with the last element: all but a window's reach.
-    apart = case.layout.features[0] - max(subject.window or (1,))
-    hypothesis.assume(apart > 0)
+    jointly = getattr(subject.cls, "jointly", False)
+    apart = 0 if jointly else case.layout.features[0] - max(subject.window or (1,))
+    hypothesis.assume(apart > 0 or jointly)
     inputs, clean = case.inputs(), case.inputs(1)[:1]
     baseline = clean.clone()
     baseline[0, -1] = float("nan")
@@ -241,6 +242,37 @@ def a_nan_does_not_spread(subject: Subject, draw: st.DataObject) -> None:
     compare(found[:, :apart], expected[:, :apart], limit, "with a NaN elsewhere", case)
     if not bool(found[:, -1].isnan().all()):
         raise PropertyFailure(f"a NaN in the baseline is passed over in silence, on {case}")
+
+
+@prop("contract", _knows("return_standard_errors"))
+def standard_errors(subject: Subject, draw: st.DataObject) -> None:
+    """Attributions are the same with and without standard errors, which have their form and are
+    not negative."""  # noqa: D209
+    case = sound(subject, draw)
+    model, inputs, target = case.model(), case.inputs(), any_target(draw, case)
+    alone = subject.attribute(model, inputs, target=target)
+    found, errors = subject.attribute(model, inputs, target=target, return_standard_errors=True)
+    compare(found, alone, 0.0, "with standard errors", case)
+    if errors.shape != found.shape or not bool((errors >= 0).all()):
+        raise PropertyFailure(f"standard errors are {errors}, on {case}")
+
+
+@prop("contract", lambda subject: hasattr(subject.cls, "cost"))
+def cost(subject: Subject, draw: st.DataObject) -> None:
+    """The cost that is told before a call is that of the call: evaluations of one example, but for
+    a few that find out whether examples may share one."""  # noqa: D209
+    case = sound(subject, draw, ("linear", "relu", "flat linear"))
+    model, inputs, seen = case.model(), case.inputs(), [0]
+
+    def counted(x: torch.Tensor) -> torch.Tensor:
+        seen[0] += len(x)
+        return torch.as_tensor(model(x))
+
+    told = subject.cost(zoo.composed(counted, model), inputs, target=0)
+    seen[0] = 0
+    subject.attribute(zoo.composed(counted, model), inputs, target=0)
+    if not told <= seen[0] <= told + 4 * case.batch:
+        raise PropertyFailure(f"{told} evaluations were told, {seen[0]} were made, on {case}")
 
 
 @prop("contract")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import torch
 from hypothesis import strategies as st
@@ -128,15 +129,11 @@ def game(players: int, seed: int) -> Tensor:
 
 def shapley_values(values: Tensor, players: int) -> Tensor:
     """Return the Shapley values of a game by its definition: a mean over all orders."""
+    orders = torch.tensor(list(itertools.permutations(range(players))))
+    after = (1 << orders).cumsum(1)
+    added = values[after] - values[after - (1 << orders)]
     total = torch.zeros(players, dtype=values.dtype)
-    orders = list(itertools.permutations(range(players)))
-    for order in orders:
-        coalition = 0
-        for player in order:
-            joined = coalition | 1 << player
-            total[player] += values[joined] - values[coalition]
-            coalition = joined
-    return total / len(orders)
+    return total.index_add_(0, orders.flatten(), added.flatten()) / len(orders)
 
 
 @oracle
@@ -153,6 +150,45 @@ def shapley(subject: Subject, draw: st.DataObject) -> None:
     case = Case("game", Layout(features=(players,), seed=seed), 1)
     limit = tolerance(subject, "shapley", case, values)
     compare(found, expected, limit, "against the mean over all orders", case)
+
+
+def banzhaf_values(values: Tensor, players: int) -> Tensor:
+    """Return the Banzhaf values of a game by their definition: a mean over all coalitions."""
+    numbered = torch.arange(2**players)
+    each = [
+        (values[numbered | 1 << player] - values[numbered & ~(1 << player)]).mean()
+        for player in range(players)
+    ]
+    return torch.stack(each)
+
+
+def _sampled_on_a_game(
+    subject: Subject, draw: st.DataObject, exact: Callable[[Tensor, int], Tensor]
+) -> None:
+    players = draw.draw(st.integers(1, 7), label="players")
+    seed = draw.draw(st.integers(0, 9999), label="seed")
+    values = game(players, seed)
+    bits = 2 ** torch.arange(players)
+    x = torch.ones(1, players, dtype=torch.float64)
+    lookup = composed(lambda x: values[(x.round().long() * bits).sum(1)])
+    found, error = subject.attribute(lookup, x, baselines=0, return_standard_errors=True)
+    case = Case("game", Layout(features=(players,), seed=seed), 1)
+    limit = tolerance(subject, "sampled_shapley", case, values)
+    compare_sampled(found, exact(values, players)[None], error + limit, case)
+
+
+@prop("oracle", lambda subject: subject.takes("return_standard_errors"))
+def sampled_shapley(subject: Subject, draw: st.DataObject) -> None:
+    """On a random game the players get its Shapley values, within six of the standard errors that
+    the method tells (give ``n_samples`` enough to tell them)."""  # noqa: D209
+    _sampled_on_a_game(subject, draw, shapley_values)
+
+
+@prop("oracle", lambda subject: subject.takes("return_standard_errors"))
+def sampled_banzhaf(subject: Subject, draw: st.DataObject) -> None:
+    """On a random game the players get its Banzhaf values, within six of the standard errors that
+    the method tells (give ``n_samples`` enough to tell them)."""  # noqa: D209
+    _sampled_on_a_game(subject, draw, banzhaf_values)
 
 
 @oracle

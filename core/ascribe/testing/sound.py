@@ -38,10 +38,8 @@ def sound(
 
 def of_every_family(subject: Subject, draw: st.DataObject) -> Iterator[Case]:
     """Draw a layout and yield a case of each family that suits it: none is left to chance."""
-    pictures = subject.window is not None and len(subject.window) == 3
-    groups = [zoo.PICTURE] if pictures else [zoo.VECTOR, zoo.PICTURE]
-    if subject.window is not None and not pictures:
-        groups = [zoo.VECTOR]
+    groups = [zoo.VECTOR] if subject.takes_vectors else []
+    groups += [zoo.PICTURE] if subject.takes_pictures else []
     for group in groups:
         case = draw.draw(cases(subject, group))
         yield from (replace(case, family=family) for family in group)

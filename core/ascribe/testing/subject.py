@@ -90,8 +90,17 @@ class Subject:
             given["layer"] = placed.exit if self.takes("neuron_selector") else placed.entry
         return make(self.cls, model, given)[0]
 
+    def cost(self, model: Callable[..., Any], inputs: Any, **options: Any) -> int:
+        """Return what `attribute` would cost, as the method tells it."""
+        method = self.make(model, len(as_tuple(inputs)))
+        return int(method.cost(inputs, **self._given(inputs, options)))
+
     def call(self, method: Any, inputs: Any, **options: Any) -> Any:
         """Return attributions by a method that was made before; see `attribute`."""
+        return method.attribute(inputs, **self._given(inputs, options))
+
+    def _given(self, inputs: Any, options: dict[str, Any]) -> dict[str, Any]:
+        """Return what ``attribute`` is called with, beside the inputs."""
         given = {k: v for k, v in self.parameters.items() if k not in self.made_with}
         given.update({k: v for k, v in options.items() if v is not None})
         if self.takes("neuron_selector"):
@@ -102,7 +111,7 @@ class Subject:
             zeros = [tensor.new_zeros((1, *tensor.shape[1:])) for tensor in as_tuple(inputs)]
             given.setdefault("baselines", tuple(zeros) if isinstance(inputs, tuple) else zeros[0])
         self._fill_windows(inputs, given)
-        return method.attribute(inputs, **given)
+        return given
 
     def shape_of_result(self, inputs: Tensor) -> tuple[int, ...]:
         """Return the shape that attributions to such inputs must have."""
@@ -113,8 +122,23 @@ class Subject:
 
     @property
     def quiet(self) -> dict[str, float]:
-        """What leaves out the noise that a method adds to its inputs, each its own."""
-        return {"stdevs": 0.0} if self.takes("stdevs") else {}
+        """What leaves out the noise that a method adds to its inputs, each its own, and chance."""
+        noise = {"stdevs": 0.0} if self.takes("stdevs") else {}
+        # So many that no more than ten features leave nothing to chance, where that is possible.
+        samples = {"n_samples": 1024} if self.takes("return_standard_errors") else {}
+        return {**noise, **samples}
+
+    @property
+    def takes_vectors(self) -> bool:
+        """Whether its parameters suit vectors of numbers."""
+        return self.window is None or len(self.window) == 1
+
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether its parameters suit pictures, which may have fifty elements."""
+        most = getattr(self.cls, "most_features", None)
+        few = most is not None and most(**self.parameters) is not None
+        return (self.window is None or len(self.window) == 3) and not few
 
     @property
     def draws_baselines(self) -> bool:
@@ -246,13 +270,14 @@ def cases(
     batches
         The least and largest number of examples.
     """
-    window = subject.window
-    suiting = zoo.VECTOR if window is None or len(window) == 1 else {}
-    suiting = suiting | (zoo.PICTURE if window is None or len(window) == 3 else {})
+    suiting = zoo.VECTOR if subject.takes_vectors else {}
+    suiting = suiting | (zoo.PICTURE if subject.takes_pictures else {})
     chosen = [family for family in (families or suiting) if family in suiting]
     if not chosen:
         return st.nothing()
-    least = max(window or (1,))
+    least = max(subject.window or (1,))
+    if getattr(subject.cls, "over_the_batch", False):
+        batches = (max(2, batches[0]), max(2, batches[1]))
     return st.builds(
         _case, st.sampled_from(chosen), st.just(least), st.data(), st.integers(*batches)
     )

@@ -78,9 +78,9 @@ def leaves_no_trace(subject: Subject, draw: st.DataObject) -> None:
     """A call leaves inputs, model, gradients, hooks, flags and random states as they were."""
     # By chance any; and always one that writes to what it is given, and one with buffers.
     every = [sound(subject, draw)]
-    if subject.window is None or len(subject.window) == 1:
+    if subject.takes_vectors:
         every.append(draw.draw(cases(subject, ("first in place",))))
-    if subject.window is None or len(subject.window) == 3:
+    if subject.takes_pictures:
         every.append(draw.draw(cases(subject, ("convolutional",))))
     for case in every:
         model, inputs = case.model(), case.inputs()

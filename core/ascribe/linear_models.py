@@ -1,0 +1,184 @@
+"""Linear models of a model, fitted in closed form to many weighted regressions at once.
+
+What LIME calls interpretable models. Each minimises the weighted squares of ``y - c - x b`` and a
+penalty on b, of which scikit-learn has the scale too; the constant c is not penalised.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+from ascribe.errors import InputError
+
+#: The most sweeps of coordinate descent, and the change that ends it, as a share of the largest
+#: coefficient.
+SWEEPS, SETTLED = 10_000, 1e-12
+
+
+class LinearModel(ABC):
+    """A linear model that `ascribe.attr.Lime` may fit."""
+
+    def fit(self, x: Tensor, y: Tensor, weights: Tensor) -> Tensor:
+        """Return the coefficients.
+
+        Parameters
+        ----------
+        x
+            Features, ``(samples, features)``.
+        y
+            What they are to give, in so many regressions: ``(regressions, samples)``.
+        weights
+            How much each sample counts, not negative: ``(regressions, samples)``.
+
+        Returns
+        -------
+        Tensor
+            ``(regressions, features)``, in float64.
+        """
+        x, y, weights = x.double(), y.double(), weights.double()
+        total = weights.sum(1, keepdim=True)
+        shares = weights / total.masked_fill(total == 0, 1)
+        # Around the means the constant is zero.
+        means = shares @ x
+        centred = x - means[:, None]
+        rest = y - (shares * y).sum(1, keepdim=True)
+        root = shares.sqrt()[..., None]
+        return self.solve(root * centred, (root * rest[..., None])[..., 0], total)
+
+    @abstractmethod
+    def solve(self, x: Tensor, y: Tensor, total: Tensor) -> Tensor:
+        """Return b that minimises ``|y - x b| ** 2`` and the penalty.
+
+        Parameters
+        ----------
+        x
+            ``(regressions, samples, features)``, each row times the root of its share in the
+            weights.
+        y
+            ``(regressions, samples)``, the same.
+        total
+            The sum of the weights, ``(regressions, 1)``.
+        """
+
+
+class LinearRegression(LinearModel):
+    """Least squares without a penalty; of several solutions the smallest."""
+
+    def solve(self, x: Tensor, y: Tensor, total: Tensor) -> Tensor:
+        if 0 in x.shape:
+            return x.new_zeros(x.shape[0], x.shape[2])
+        return (torch.linalg.pinv(x) @ y[..., None])[..., 0]
+
+
+class Ridge(LinearModel):
+    """Least squares, ``sum w (y - c - x b) ** 2``, with the penalty ``alpha |b| ** 2``.
+
+    Hoerl and Kennard, "Ridge Regression", Technometrics 12, 1970,
+    https://doi.org/10.1080/00401706.1970.10488634
+
+    Parameters
+    ----------
+    alpha
+        The strength of the penalty, positive.
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = _positive(alpha)
+
+    def solve(self, x: Tensor, y: Tensor, total: Tensor) -> Tensor:
+        samples, features = x.shape[1:]
+        turned, alpha = x.mT, (self.alpha / total.masked_fill(total == 0, 1))[..., None]
+        if samples < features:  # the smaller of the two matrices that give the same
+            matrix = x @ turned + alpha * torch.eye(samples).to(x)
+            return (turned @ torch.linalg.solve(matrix, y[..., None]))[..., 0]
+        matrix = turned @ x + alpha * torch.eye(features).to(x)
+        return torch.linalg.solve(matrix, turned @ y[..., None])[..., 0]
+
+
+class Lasso(LinearModel):
+    """Least squares, ``sum w (y - c - x b) ** 2 / (2 sum w)``, with the penalty ``alpha sum |b|``.
+
+    It sets small coefficients to zero.
+
+    Tibshirani, "Regression Shrinkage and Selection via the Lasso", JRSS B 58, 1996; by the
+    coordinate descent of Friedman, Hastie and Tibshirani, JSS 33, 2010,
+    https://doi.org/10.18637/jss.v033.i01
+
+    Parameters
+    ----------
+    alpha
+        The strength of the penalty, positive.
+    """
+
+    def __init__(self, alpha: float = 0.01) -> None:
+        self.alpha = _positive(alpha)
+
+    def solve(self, x: Tensor, y: Tensor, total: Tensor) -> Tensor:
+        regressions, _, features = x.shape
+        b = x.new_zeros(features, regressions)
+        columns = x.permute(2, 0, 1).contiguous()
+        curvature = columns.square().sum(2)
+        rest = y.clone()
+        inverse = torch.where(curvature > 0, 1 / curvature, 0)
+        for _ in range(SWEEPS):
+            largest = torch.zeros(()).to(b)
+            for column, curve, over, own in zip(columns, curvature, inverse, b, strict=True):
+                pull = (column * rest).sum(1) + curve * own
+                new = torch.nn.functional.softshrink(pull, self.alpha) * over
+                change = new - own
+                rest -= column * change[:, None]
+                own.copy_(new)
+                largest = torch.maximum(largest, change.abs().nan_to_num().amax())
+            if features == 0 or largest <= SETTLED * b.abs().nan_to_num().amax():
+                break
+        return b.T.masked_fill(y.isnan().any(1, keepdim=True), float("nan"))
+
+
+def fitted(model: Any, x: Tensor, y: Tensor, weights: Tensor) -> Tensor:
+    """Return the coefficients that an interpretable model finds: as `LinearModel.fit`.
+
+    Parameters
+    ----------
+    model
+        A `LinearModel`; or one as Captum's users have them, with ``fit``, which takes a loader of
+        ``(features, outcome, weight)``, and ``representation``, which returns the coefficients.
+    x, y, weights
+        As `LinearModel.fit` takes them.
+    """
+    if isinstance(model, LinearModel):
+        return model.fit(x, y, weights)
+    found = []
+    for outcome, weight in zip(y, weights, strict=True):
+        data = TensorDataset(*(part.float() for part in (x, outcome, weight)))
+        model.fit(DataLoader(data, batch_size=len(x)))
+        found.append(model.representation().detach().flatten().to(y))
+    return torch.stack(found) if found else y.new_zeros(0, x.shape[1])
+
+
+def check_model(model: Any) -> Any:
+    """Return an interpretable model that `fitted` takes.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    if not isinstance(model, LinearModel) and not (
+        hasattr(model, "fit") and hasattr(model, "representation")
+    ):
+        raise InputError(
+            f"interpretable_model must be LinearRegression(), Ridge(alpha), Lasso(alpha) or have "
+            f"fit and representation, but is {model!r}"
+        )
+    return model
+
+
+def _positive(alpha: float) -> float:
+    if not alpha > 0:
+        raise InputError(f"alpha must be a positive number, but is {alpha!r}")
+    return float(alpha)

@@ -1,0 +1,105 @@
+"""Features of pictures: regions, as a feature mask numbers them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ascribe.errors import InputError
+from ascribe.inputs import Inputs
+
+
+def grid(inputs: Any, cells: int) -> Any:
+    """Return a feature mask of a grid of cells, alike for all examples and channels.
+
+    Parameters
+    ----------
+    inputs
+        A tensor ``(batch, channels, *sides)``, or a tuple, list or dict of such; those of no more
+        than one dimension beside the batch get a feature for each element.
+    cells
+        How many on each side, at most.
+
+    Returns
+    -------
+    Tensor or tuple, list or dict of Tensor
+        In the form of the inputs, each ``(1, 1, *sides)``, numbered throughout.
+
+    Examples
+    --------
+    >>> grid(torch.zeros(1, 3, 2, 4), 2)
+    tensor([[[[0, 0, 1, 1],
+              [2, 2, 3, 3]]]])
+    """
+    if isinstance(cells, bool) or not isinstance(cells, int) or cells < 1:
+        raise InputError(f"cells must be a whole number of at least 1, but is {cells!r}")
+    inputs = inputs if isinstance(inputs, Inputs) else Inputs.of(inputs)
+    masks, first = [], 0
+    for tensor in inputs.tensors:
+        sides = tuple(tensor.shape[2:])
+        of_side = [math.ceil(side / math.ceil(side / cells)) if side else 0 for side in sides]
+        numbers = torch.zeros((1, 1), dtype=torch.long, device=tensor.device)
+        if not sides:
+            of_side = list(tensor.shape[1:])
+            numbers = torch.arange(math.prod(of_side), device=tensor.device)[None]
+        for side, count in zip(sides, of_side, strict=True):
+            place = torch.arange(side, device=tensor.device) // max(1, math.ceil(side / cells))
+            numbers = numbers[..., None] * count + place
+        masks.append(numbers + first)
+        first += math.prod(of_side)
+    return inputs.pack(masks)
+
+
+def slic(inputs: Tensor, segments: int = 50, compactness: float = 10.0) -> Tensor:
+    """Return a feature mask of superpixels, each example's own, by scikit-image's SLIC.
+
+    Achanta, Shaji, Smith, Lucchi, Fua and Süsstrunk, "SLIC Superpixels Compared to State-of-the-art
+    Superpixel Methods", TPAMI 34, 2012, https://doi.org/10.1109/TPAMI.2012.120
+
+    Parameters
+    ----------
+    inputs
+        Pictures ``(batch, channels, height, width)``, whatever they are scaled to.
+    segments
+        About how many superpixels each has.
+    compactness
+        How much nearness counts against likeness of colour.
+
+    Returns
+    -------
+    Tensor
+        ``(batch, 1, height, width)``, numbered from 0 for each example.
+
+    Raises
+    ------
+    InputError
+        If scikit-image is not installed, or inputs are no pictures.
+    """
+    try:
+        from skimage.segmentation import slic as segmented
+    except ImportError:
+        raise InputError(
+            "superpixels by SLIC need scikit-image: pip install 'ascribe[superpixels]', or take "
+            "the cells of ascribe.superpixels.grid"
+        ) from None
+    if inputs.dim() != 4 or not inputs.is_floating_point():
+        raise InputError(
+            f"SLIC needs floating-point pictures (batch, channels, height, width), but has "
+            f"{tuple(inputs.shape)} of {inputs.dtype}"
+        )
+    found = []
+    for picture in inputs.detach().cpu().double():
+        low, high = picture.amin(), picture.amax()
+        scaled = (picture - low) / (high - low).clamp(min=1e-12)
+        labels = segmented(
+            scaled.permute(1, 2, 0).numpy(),
+            n_segments=segments,
+            compactness=compactness,
+            start_label=0,
+            channel_axis=-1,
+        )
+        found.append(torch.from_numpy(labels).long())
+    return torch.stack(found)[:, None].to(inputs.device)
