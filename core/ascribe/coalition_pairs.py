@@ -19,7 +19,7 @@ from torch import Tensor
 #: Up to how many pairs of one size are listed to draw from; of more, repeats are drawn again.
 LISTED = 20_000
 
-#: How many pairs are drawn at least, for their spread to tell of errors.
+#: How many pairs are drawn at least beside the smallest size.
 LEAST_DRAWN = 2
 
 
@@ -104,8 +104,10 @@ def uniform_pairs(players: int, most: int, generator: torch.Generator) -> Pairs:
 def _joined(parts: list[tuple[Tensor, float, float]], correlation: float) -> Pairs:
     members, weights, chance = zip(*parts, strict=True)
     counts = torch.tensor([len(part) for part in members])
-    each = (torch.tensor(p, dtype=torch.float64) for p in (weights, chance))
-    return Pairs(torch.cat(members), *(p.repeat_interleave(counts) for p in each), correlation)
+    of_each, left = (
+        torch.tensor(p, dtype=torch.float64).repeat_interleave(counts) for p in (weights, chance)
+    )
+    return Pairs(torch.cat(members), of_each, left, correlation)
 
 
 def _count(players: int, size: int) -> int:

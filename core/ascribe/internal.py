@@ -195,6 +195,10 @@ class _Form(InternalAttribution):
     def claims(cls, **parameters: Any) -> dict[str, float]:
         return cls.method.claims(**parameters)
 
+    @classmethod
+    def most_features(cls, **parameters: Any) -> int | None:
+        return cls.method.most_features(**parameters)
+
     @property
     def multiplies_by_inputs(self) -> bool:
         """As the method at the inputs."""
@@ -255,7 +259,9 @@ def _describe(
     form: Any, method: type[Attribution], prefix: str, place: str, called_with: list[Parameter]
 ) -> None:
     """Give a form its name, its place, its documentation and its signatures."""
-    form.method, form.draws_baselines = method, method.draws_baselines
+    form.method = method
+    for trait in ("draws_baselines", "over_the_batch", "jointly"):
+        setattr(form, trait, getattr(method, trait, False))
     form.__name__ = form.__qualname__ = prefix + method.__name__
     form.__module__ = method.__module__
     form.__doc__ = f"{inspect.getdoc(method)}\n\nHere {place}: see `ascribe.internal`."

@@ -17,7 +17,7 @@ from ascribe.errors import InputError
 
 #: The most sweeps of coordinate descent, and the change that ends it, as a share of the largest
 #: coefficient.
-SWEEPS, SETTLED = 10_000, 1e-12
+SWEEPS, SETTLED = 10_000, 1e-14
 
 
 class LinearModel(ABC):
@@ -38,9 +38,11 @@ class LinearModel(ABC):
         Returns
         -------
         Tensor
-            ``(regressions, features)``, in float64.
+            ``(regressions, features)``, in float64; NaN where an outcome or weight is not finite.
         """
         x, y, weights = x.double(), y.double(), weights.double()
+        unknown = ~(y + weights).isfinite().all(1, keepdim=True)
+        y, weights = y.masked_fill(unknown, 0), weights.masked_fill(unknown, 0)
         total = weights.sum(1, keepdim=True)
         shares = weights / total.masked_fill(total == 0, 1)
         # Around the means the constant is zero.
@@ -48,7 +50,8 @@ class LinearModel(ABC):
         centred = x - means[:, None]
         rest = y - (shares * y).sum(1, keepdim=True)
         root = shares.sqrt()[..., None]
-        return self.solve(root * centred, (root * rest[..., None])[..., 0], total)
+        found = self.solve(root * centred, (root * rest[..., None])[..., 0], total)
+        return found.masked_fill(unknown, float("nan"))
 
     @abstractmethod
     def solve(self, x: Tensor, y: Tensor, total: Tensor) -> Tensor:
@@ -126,17 +129,17 @@ class Lasso(LinearModel):
         rest = y.clone()
         inverse = torch.where(curvature > 0, 1 / curvature, 0)
         for _ in range(SWEEPS):
-            largest = torch.zeros(()).to(b)
+            largest = y.new_zeros(regressions)
             for column, curve, over, own in zip(columns, curvature, inverse, b, strict=True):
                 pull = (column * rest).sum(1) + curve * own
                 new = torch.nn.functional.softshrink(pull, self.alpha) * over
                 change = new - own
                 rest -= column * change[:, None]
                 own.copy_(new)
-                largest = torch.maximum(largest, change.abs().nan_to_num().amax())
-            if features == 0 or largest <= SETTLED * b.abs().nan_to_num().amax():
+                largest = torch.maximum(largest, change.abs())
+            if features == 0 or bool((largest <= SETTLED * b.abs().amax(0)).all()):
                 break
-        return b.T.masked_fill(y.isnan().any(1, keepdim=True), float("nan"))
+        return b.T
 
 
 def fitted(model: Any, x: Tensor, y: Tensor, weights: Tensor) -> Tensor:

@@ -39,18 +39,22 @@ def grid(inputs: Any, cells: int) -> Any:
     inputs = inputs if isinstance(inputs, Inputs) else Inputs.of(inputs)
     masks, first = [], 0
     for tensor in inputs.tensors:
-        sides = tuple(tensor.shape[2:])
-        of_side = [math.ceil(side / math.ceil(side / cells)) if side else 0 for side in sides]
-        numbers = torch.zeros((1, 1), dtype=torch.long, device=tensor.device)
-        if not sides:
-            of_side = list(tensor.shape[1:])
-            numbers = torch.arange(math.prod(of_side), device=tensor.device)[None]
-        for side, count in zip(sides, of_side, strict=True):
-            place = torch.arange(side, device=tensor.device) // max(1, math.ceil(side / cells))
-            numbers = numbers[..., None] * count + place
-        masks.append(numbers + first)
-        first += math.prod(of_side)
+        mask = _cells(tensor, cells)
+        masks.append(mask + first)
+        first += int(mask.max()) + 1 if mask.numel() else 0
     return inputs.pack(masks)
+
+
+def _cells(tensor: Tensor, cells: int) -> Tensor:
+    if tensor.dim() < 3:
+        count = math.prod(tensor.shape[1:])
+        return torch.arange(count, device=tensor.device).reshape(1, *tensor.shape[1:])
+    numbers = torch.zeros((1, 1), dtype=torch.long, device=tensor.device)
+    for side in tensor.shape[2:]:
+        width = max(1, math.ceil(side / cells))
+        place = torch.arange(side, device=tensor.device) // width
+        numbers = numbers[..., None] * math.ceil(side / width) + place
+    return numbers
 
 
 def slic(inputs: Tensor, segments: int = 50, compactness: float = 10.0) -> Tensor:

@@ -152,6 +152,11 @@ class Lime(SampledAttribution):
             }
             samples = self._samples(game, n_samples, generator, told)
             table = game.values(samples)
+            if not table.numel() or not game.players:
+                nothing = packed_values(
+                    game, table[:, :1].expand(-1, game.players, -1), return_input_shape
+                )
+                return (nothing, nothing) if return_standard_errors else nothing
             weights = self._weights(game, samples, table.shape[2], told)
             fit = _Fit(self.interpretable_model, samples, table, weights)
             values = fit.on(torch.ones(len(samples)))

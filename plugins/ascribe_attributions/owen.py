@@ -33,7 +33,7 @@ class Owen(CoalitionAttribution):
     """What each feature adds to the score, over the orders that keep the groups of a hierarchy.
 
     ``n_samples`` is the number of orders that are drawn, each of which is walked there and back;
-    None takes all and gives exact values.
+    None takes all and gives exact values, as do samples that would cost as much.
     """
 
     exact_without_samples = True
@@ -107,7 +107,7 @@ def _estimate(
     root: Node, game: Game, n_samples: int | None, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Return values over the orders of a hierarchy, all or drawn, and their standard errors."""
-    if n_samples is None:
+    if n_samples is None or _count(root) <= n_samples * (game.players - 1):
         values = _exact(game, root)
         return values, torch.zeros_like(values)
     orders = torch.tensor([random_order(root, generator) for _ in range(n_samples)])

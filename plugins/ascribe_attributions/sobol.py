@@ -26,6 +26,10 @@ from ascribe.sampled_attribution import SampledAttribution
 from ascribe.superpixels import grid
 
 
+#: How many machine epsilons of the scores rounding may vary them.
+ROUNDING = 16
+
+
 class Sobol(SampledAttribution):
     """The share of the score's variance that each feature causes, alone or with others."""
 
@@ -34,7 +38,8 @@ class Sobol(SampledAttribution):
 
     @classmethod
     def claims(cls, **parameters: Any) -> dict[str, float]:
-        return dict.fromkeys(["implementation_invariance", "affine_invariance"], 0.0)
+        # A ratio of variances loses digits where the score hardly varies.
+        return dict.fromkeys(["implementation_invariance", "affine_invariance"], 1e-6)
 
     @property
     def multiplies_by_inputs(self) -> bool:
@@ -113,11 +118,13 @@ class Sobol(SampledAttribution):
             design = Design(n_samples, len(groups), generator)
             vary = _mixed(forward, groups, design, forward.baselines(baselines))
             evaluation = (perturbations_per_eval, show_progress, "Sobol")
-            scores = forward.evaluate(len(design), vary, *evaluation).double()
+            scores = forward.evaluate(len(design), vary, *evaluation)
+            rounding = ROUNDING * torch.finfo(scores.dtype).eps
+            scores = scores.double()
             if scores.shape[2] < forward.inputs.batch:
                 groups.check_shared(forward.inputs.batch)
             blocks = scores.unflatten(1, (len(groups) + 2, n_samples))
-            values, errors = _index(blocks, _INDICES[order])
+            values, errors = _index(blocks, _INDICES[order], rounding)
             packed = [forward.pack(groups.spread(part)) for part in (values, errors)]
             return tuple(packed) if return_standard_errors else packed[0]
 
@@ -176,7 +183,7 @@ def _first(first: Tensor, second: Tensor, swapped: Tensor, variance: Tensor) -> 
 _INDICES = {"total": _total, "first": _first}
 
 
-def _index(blocks: Tensor, part: Any) -> tuple[Tensor, Tensor]:
+def _index(blocks: Tensor, part: Any, rounding: float) -> tuple[Tensor, Tensor]:
     """Return indices and standard errors, ``(targets, features, batch)``.
 
     Parameters
@@ -185,6 +192,8 @@ def _index(blocks: Tensor, part: Any) -> tuple[Tensor, Tensor]:
         Scores, ``(targets, 2 + features, samples, batch)``.
     part
         One of the above.
+    rounding
+        What share of the scores rounding alone may vary: below it they are taken for constant.
     """
     first, second, swapped = blocks[:, :1], blocks[:, 1:2], blocks[:, 2:]
     both = blocks[:, :2].transpose(1, 2).flatten(1, 2)
@@ -195,7 +204,8 @@ def _index(blocks: Tensor, part: Any) -> tuple[Tensor, Tensor]:
     index = shares.mean(2, keepdim=True) / variance
     influence = (shares - index * spread) / variance
     error = influence.square().mean(2).div(blocks.shape[2] - 1).sqrt()
-    still = (variance == 0)[:, :, 0]
+    largest = both.abs().amax(1, keepdim=True)[:, None]
+    still = (variance <= (rounding * largest).square())[:, :, 0]
     return index[:, :, 0].masked_fill(still, 0), error.masked_fill(still, 0)
 
 

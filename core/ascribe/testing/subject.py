@@ -50,7 +50,12 @@ class Subject:
 
     def takes(self, name: str) -> bool:
         """Whether ``attribute``, of the method or of one inside it, has such a parameter."""
-        return name in self._called_with
+        return self._called(name) in self._called_with
+
+    def _called(self, name: str) -> str:
+        """Return what a parameter is called here: that of a method to a layer may be its own."""
+        renamed = getattr(self.cls, "renamed", {})
+        return next((new for new, old in renamed.items() if old == name), name)
 
     @property
     def _called_with(self) -> dict[str, inspect.Parameter]:
@@ -107,11 +112,12 @@ class Subject:
             given.setdefault("neuron_selector", options.get("target", _all_of_it))
         optional = ("baselines", "additional_forward_args", "target")
         given = {k: v for k, v in given.items() if k not in optional or self.takes(k)}
-        if self.takes("baselines") and self._called_with["baselines"].default is _NEEDED:
+        needed = self._called_with.get("baselines")
+        if needed is not None and needed.default is _NEEDED:
             zeros = [tensor.new_zeros((1, *tensor.shape[1:])) for tensor in as_tuple(inputs)]
             given.setdefault("baselines", tuple(zeros) if isinstance(inputs, tuple) else zeros[0])
         self._fill_windows(inputs, given)
-        return given
+        return {self._called(name): value for name, value in given.items()}
 
     def shape_of_result(self, inputs: Tensor) -> tuple[int, ...]:
         """Return the shape that attributions to such inputs must have."""
