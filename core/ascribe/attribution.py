@@ -157,8 +157,8 @@ class PerturbationAttribution(Attribution):
     def cost(self, inputs: Any, *args: Any, **kwargs: Any) -> int:
         """Return how many evaluations of one example ``attribute`` would take.
 
-        Up to four more find out whether examples and their changed copies may share one. Of the
-        model's scores only those of the inputs themselves are computed.
+        A few more find out whether examples and their changed copies may share one. The model is
+        run on the inputs themselves, and not on what would be made of them.
 
         Parameters
         ----------

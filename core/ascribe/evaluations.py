@@ -16,6 +16,7 @@ from ascribe.binding import Binding
 from ascribe.errors import AscribeWarning
 from ascribe.guard import modules_in
 from ascribe.inputs import Inputs
+from ascribe.rehearsal import rehearsing
 
 #: How many tensors of the largest size a pass without gradients holds at a time.
 TENSORS_HELD = 4
@@ -85,7 +86,9 @@ class Evaluations:
         TargetError
             If a target does not choose one score for each row.
         """
-        return self._binding.scores(tensors, chunk or self.everything)
+        chunk = chunk or self.everything
+        rehearsing(chunk.rows)
+        return self._binding.scores(tensors, chunk)
 
     def output(self, tensors: Iterable[Tensor], examples: Tensor) -> Any:
         """Return what the model returns for rows of which ``examples`` tells whose they are."""

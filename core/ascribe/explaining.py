@@ -78,15 +78,14 @@ def explain(
         scores = forward.scores
     chosen = targets if "target" in taken else None
     with noted() as notes:
-        values, delta = _attribute(algorithm, forward.inputs, inputs, chosen, options)
+        found = _attribute(algorithm, forward.inputs, inputs, chosen, options)
     return Explanation(
-        values=values,
+        **found,
         inputs=forward.inputs.pack(tensor.clone() for tensor in forward.inputs.tensors),
         targets=targets,
         scores=scores,
         method=cls.__name__,
         parameters=parameters,
-        delta=delta,
         seconds=time.perf_counter() - started,
         versions=_versions(cls),
         notes=notes,
@@ -127,19 +126,36 @@ def _attribute(
     inputs: Any,
     targets: list[Any] | None,
     options: dict[str, Any],
-) -> tuple[Any, Any]:
-    """Return attributions with an axis of targets, in one pass where the algorithm can."""
-    with_delta = algorithm.has_convergence_delta()
-    if with_delta:
-        options = {**options, "return_convergence_delta": True}
+) -> dict[str, Any]:
+    """Return attributions, and what the method tells of them, with an axis of targets.
+
+    In one pass where the algorithm can.
+    """
+    told = [name for name, has in _TOLD.items() if getattr(algorithm, has, lambda: False)()]
+    options = {**options, **{f"return_{_SWITCHES[name]}": True for name in told}}
+    names = ["values", *told]
+
+    def parts(found: Any) -> tuple[Any, ...]:
+        return found if told else (found,)
+
     if targets is not None and algorithm.several_targets:
         found = algorithm.attribute(inputs, target=Targets(targets), **options)
-        return found if with_delta else (found, None)
+        return dict(zip(names, parts(found), strict=True))
     calls = [{}] if targets is None else [{"target": target} for target in targets]
-    each = [algorithm.attribute(inputs, **call, **options) for call in calls]
-    values = [form.per_input(one[0] if with_delta else one, "values") for one in each]
-    stacked = form.pack(map(torch.stack, zip(*values, strict=True)))
-    return stacked, torch.stack([one[1] for one in each]) if with_delta else None
+    each = [parts(algorithm.attribute(inputs, **call, **options)) for call in calls]
+    stacked = {}
+    for name, results in zip(names, zip(*each, strict=True), strict=True):
+        if name == "delta":
+            stacked[name] = torch.stack(results)
+        else:
+            values = [form.per_input(one, name) for one in results]
+            stacked[name] = form.pack(map(torch.stack, zip(*values, strict=True)))
+    return stacked
+
+
+#: What a method may tell of its numbers, by the method that says whether it does, and the switch.
+_TOLD = {"delta": "has_convergence_delta", "standard_errors": "has_standard_errors"}
+_SWITCHES = {"delta": "convergence_delta", "standard_errors": "standard_errors"}
 
 
 def _versions(cls: type[Attribution]) -> dict[str, str]:

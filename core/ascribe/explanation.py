@@ -43,6 +43,8 @@ class Explanation:
     delta
         By how much attributions miss completeness, ``(targets, batch)``; None if the method does
         not say.
+    standard_errors
+        How precise ``values`` are, in their form, where the method samples; else None.
     seconds
         How long it took.
     versions
@@ -63,6 +65,7 @@ class Explanation:
     method: str
     parameters: dict[str, Any] = field(default_factory=dict)
     delta: Tensor | None = None
+    standard_errors: Any = None
     seconds: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
     labels: list[str] = field(default_factory=list)
@@ -141,6 +144,9 @@ class Explanation:
     def __repr__(self) -> str:
         shapes = [tuple(v.shape) for v in Inputs.of(self.inputs).per_input(self.values, "values")]
         delta = "" if self.delta is None else f", |delta| <= {_largest(self.delta):.2g}"
+        if self.standard_errors is not None:
+            errors = Inputs.of(self.inputs).per_input(self.standard_errors, "standard errors")
+            delta += f", standard errors <= {max(map(_largest, errors)):.2g}"
         notes = f"; {len(self.notes)} notes" if self.notes else ""
         return (
             f"Explanation({self.method} of {', '.join(self.labels)}; "

@@ -81,7 +81,6 @@ class Forward(Evaluations):
         """
         if self.inputs.batch == 0:
             return torch.zeros(self.targets, 0, device=self.inputs.tensors[0].device)
-        rehearsing(self.inputs.batch)
         rows = self.inputs.batch if self.small(1) or self.coupled else self.rows_that_fit()
         planned = batching.chunks(1, self.inputs.batch, rows)
         parts: list[Tensor] = []

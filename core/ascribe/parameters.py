@@ -10,7 +10,7 @@ from ascribe import registry
 from ascribe.errors import ParameterError
 
 #: What `Attribution.attribute` takes that is no parameter of the method's own.
-_COMMON = ("self", "inputs", "target", "return_convergence_delta")
+_COMMON = ("self", "inputs", "target", "return_convergence_delta", "return_standard_errors")
 
 _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from typing import Any
 
@@ -10,6 +11,9 @@ from torch import Tensor
 
 from ascribe.errors import InputError
 from ascribe.inputs import Inputs
+
+#: How many superpixels SLIC is asked for, as multiples of what is wanted, to get about so many.
+FACTORS = (1.0, 1.05, 1.1, 1.15, 1.2, 1.3, 1.5, 1.75)
 
 
 def grid(inputs: Any, cells: int) -> Any:
@@ -45,6 +49,26 @@ def grid(inputs: Any, cells: int) -> Any:
     return inputs.pack(masks)
 
 
+def regions(inputs: Tensor, count: int) -> Tensor:
+    """Return a feature mask of about so many regions: by `slic` where it is there, else a `grid`.
+
+    Parameters
+    ----------
+    inputs
+        Pictures ``(batch, channels, height, width)``.
+    count
+        About how many regions each has.
+    """
+    if has_slic():
+        return slic(inputs, count)
+    return torch.as_tensor(grid(inputs, max(1, round(count**0.5))))
+
+
+def has_slic() -> bool:
+    """Whether scikit-image is installed."""
+    return importlib.util.find_spec("skimage") is not None
+
+
 def _cells(tensor: Tensor, cells: int) -> Tensor:
     if tensor.dim() < 3:
         count = math.prod(tensor.shape[1:])
@@ -57,7 +81,7 @@ def _cells(tensor: Tensor, cells: int) -> Tensor:
     return numbers
 
 
-def slic(inputs: Tensor, segments: int = 50, compactness: float = 10.0) -> Tensor:
+def slic(inputs: Tensor, segments: int = 50, compactness: float = 20.0) -> Tensor:
     """Return a feature mask of superpixels, each example's own, by scikit-image's SLIC.
 
     Achanta, Shaji, Smith, Lucchi, Fua and Süsstrunk, "SLIC Superpixels Compared to State-of-the-art
@@ -82,13 +106,13 @@ def slic(inputs: Tensor, segments: int = 50, compactness: float = 10.0) -> Tenso
     InputError
         If scikit-image is not installed, or inputs are no pictures.
     """
-    try:
-        from skimage.segmentation import slic as segmented
-    except ImportError:
+    if not has_slic():
         raise InputError(
             "superpixels by SLIC need scikit-image: pip install 'ascribe[superpixels]', or take "
             "the cells of ascribe.superpixels.grid"
-        ) from None
+        )
+    from skimage.segmentation import slic as segmented  # only here: it need not be installed
+
     if inputs.dim() != 4 or not inputs.is_floating_point():
         raise InputError(
             f"SLIC needs floating-point pictures (batch, channels, height, width), but has "
@@ -98,12 +122,11 @@ def slic(inputs: Tensor, segments: int = 50, compactness: float = 10.0) -> Tenso
     for picture in inputs.detach().cpu().double():
         low, high = picture.amin(), picture.amax()
         scaled = (picture - low) / (high - low).clamp(min=1e-12)
-        labels = segmented(
-            scaled.permute(1, 2, 0).numpy(),
-            n_segments=segments,
-            compactness=compactness,
-            start_label=0,
-            channel_axis=-1,
-        )
-        found.append(torch.from_numpy(labels).long())
+        colours = scaled.permute(1, 2, 0).numpy()
+        options = {"compactness": compactness, "start_label": 0, "channel_axis": -1}
+        # SLIC merges what is small, and so returns fewer than it is asked for.
+        asked = sorted({round(segments * factor) for factor in FACTORS})
+        made = [segmented(colours, n_segments=count, **options) for count in asked]
+        nearest = min(made, key=lambda labels: abs(int(labels.max()) + 1 - segments))
+        found.append(torch.from_numpy(nearest).long())
     return torch.stack(found)[:, None].to(inputs.device)

@@ -25,7 +25,6 @@ from ascribe.forward import Forward, check_count
 from ascribe.sampled_attribution import SampledAttribution
 from ascribe.superpixels import grid
 
-
 #: How many machine epsilons of the scores rounding may vary them.
 ROUNDING = 16
 

@@ -18,7 +18,7 @@ def test_without_a_mask_every_element_of_every_input_is_a_group():
 
 
 def test_one_number_is_one_group_in_whichever_input_and_numbers_may_have_gaps():
-    masks = (torch.tensor([[7, -3]]), torch.tensor([[7, 7, 900]]))
+    masks = (torch.tensor([[7, 3]]), torch.tensor([[7, 7, 900]]))
     groups = FeatureGroups(Inputs.of((torch.zeros(2, 2), torch.zeros(2, 3))), masks)
     assert len(groups) == 3
     values = torch.tensor([[[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]]])  # -3, 7, 900

@@ -17,6 +17,7 @@ from ascribe.errors import InputError
 from ascribe.explaining import explain as explain_inputs
 from ascribe.explanation import Explanation
 from ascribe.parameters import called_with, check_parameters, own_parameters
+from ascribe.superpixels import regions
 
 #: What a figure can be written as.
 PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
@@ -60,6 +61,13 @@ PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
     help="A parameter of the method, such as strides=3,9,9; may be repeated.",
 )
 @click.option(
+    "--superpixels",
+    type=click.IntRange(min=1),
+    metavar="COUNT",
+    help="For methods with a feature_mask: about so many regions are the features; by SLIC where "
+    "scikit-image is installed, else the cells of a grid.",
+)
+@click.option(
     "--renderer",
     default="heat_map",
     show_default=True,
@@ -93,6 +101,7 @@ def explain(
     method: str,
     targets: tuple[str, ...],
     settings: tuple[str, ...],
+    superpixels: int | None,
     renderer: str,
     options: tuple[str, ...],
     output: Path | None,
@@ -102,6 +111,8 @@ def explain(
     from ascribe import models  # late: it brings Pillow, which other commands do without
 
     cls, parameters = registry.attributions.get(method), parse_settings(settings)
+    if superpixels is not None and "feature_mask" not in own_parameters(cls, parameters):
+        raise InputError(f"{method} takes no feature_mask, and so no --superpixels")
     drawing, style = registry.renderers.get(renderer)(), parse_settings(options)
     # All that can be refused is refused before the work is done.
     check_parameters(cls, parameters)
@@ -115,6 +126,8 @@ def explain(
     classifier = models.load_classifier(model, weights)
     chosen = [classifier.target(text) for text in targets] or None
     inputs = classifier.read(picture)
+    if superpixels is not None:
+        parameters["feature_mask"] = regions(inputs, superpixels)
     if "show_progress" in own_parameters(cls, parameters):
         parameters.setdefault("show_progress", sys.stderr.isatty())
     probabilities = classifier.predict(inputs)
@@ -188,6 +201,8 @@ def _summary(explanation: Explanation, probabilities: list[float] | None) -> lis
     for name, target, score in zip(explanation.labels, explanation.targets, scores, strict=True):
         told = "" if probabilities is None else f", probability {probabilities[target]:.3f}"
         lines.append(f"{name}: score {score:.3f}{told}")
+    if explanation.standard_errors is not None:
+        lines.append(f"standard errors: at most {float(explanation.standard_errors.max()):.2g}")
     if explanation.delta is not None:
         lines.append(f"completeness gap: {float(explanation.delta.abs().max()):.2g}")
     return [*lines, f"{explanation.method} took {explanation.seconds:.1f} s"]
