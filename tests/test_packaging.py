@@ -70,13 +70,13 @@ def test_the_installed_wheel_runs_the_main_job(wheel, tmp_path):
 
 
 def test_the_example_package_is_found_once_it_is_installed(tmp_path):
-    target = install(ROOT / "examples" / "ascribe-rise", tmp_path / "rise")
+    target = install(ROOT / "examples" / "ascribe-smooth-taylor", tmp_path / "smooth_taylor")
     rows = json.loads(ascribe("list", "--json", path=[target]))
-    for kind, name in (("algorithms", "rise"), ("renderers", "hot_spot")):
+    for kind, name in (("algorithms", "smooth_taylor"), ("renderers", "hot_spot")):
         (row,) = [row for row in rows[kind] if row["name"] == name]
-        assert (row["distribution"], row["error"]) == ("ascribe-rise", None)
-    run(sys.executable, "-c", "from ascribe.attr import Rise", path=[target])
-    tests = ROOT / "examples" / "ascribe-rise" / "tests"
+        assert (row["distribution"], row["error"]) == ("ascribe-smooth-taylor", None)
+    run(sys.executable, "-c", "from ascribe.attr import SmoothTaylor", path=[target])
+    tests = ROOT / "examples" / "ascribe-smooth-taylor" / "tests"
     assert " passed" in run(
         sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests, path=[target]
     )
@@ -94,11 +94,12 @@ def test_what_new_plugin_writes_installs_is_found_and_passes_its_own_test(tmp_pa
 
 
 def test_a_third_party_algorithm_and_renderer_work_in_the_main_job(tmp_path):
-    target = install(ROOT / "examples" / "ascribe-rise", tmp_path / "rise")
+    target = install(ROOT / "examples" / "ascribe-smooth-taylor", tmp_path / "smooth_taylor")
     draw = "from ascribe import scenes; scenes.sample_scene('dog_and_cat').image.save('p.png')"
     run(sys.executable, "-c", draw, path=[target], cwd=target)
-    ascribe("explain", "p.png", "--method", "rise", "--set", "n_masks=50", "--renderer", "hot_spot",
-            "--target", "dog", "--target", "cat", "-o", "out.png", path=[target])  # fmt: skip
+    ascribe("explain", "p.png", "--method", "smooth_taylor", "--set", "n_samples=5",
+            "--renderer", "hot_spot", "--target", "dog", "--target", "cat", "-o", "out.png",
+            path=[target])  # fmt: skip
     assert (target / "out.png").stat().st_size > 10_000
 
 

@@ -4,7 +4,7 @@ A plugin is found through an entry point in the group of its hook, whose name is
 name of what it provides::
 
     [project.entry-points."ascribe.attributions"]
-    rise = "ascribe_rise.rise"
+    smooth_taylor = "my_package.smooth_taylor"
 
 and implements the hook in that module::
 
@@ -12,7 +12,7 @@ and implements the hook in that module::
 
     @hookimpl
     def ascribe_attributions():
-        return [Rise]
+        return [SmoothTaylor]
 """
 
 from __future__ import annotations

@@ -1,1 +1,0 @@
-"""RISE, and a renderer of hot spots, as plugins of Ascribe."""

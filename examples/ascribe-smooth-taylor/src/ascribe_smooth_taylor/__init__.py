@@ -1,0 +1,1 @@
+"""SmoothTaylor, and a renderer of hot spots, as plugins of Ascribe."""
