@@ -108,18 +108,19 @@ def main():
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    print("| game | evaluations | " + " | ".join(f"{n}, {w}" for n, w, _ in _all(arguments)) + " |")
-    print("| --- " * (2 + len(list(_all(arguments)))) + "|")
+    columns = [f"{name}, {whose}" for name, whose, _ in _all(arguments, arguments.budgets[0])]
+    print("| game | evaluations | " + " | ".join(columns) + " |")
+    print("| --- " * (2 + len(columns)) + "|")
     for kind in ("independent", "net"):
         for budget in arguments.budgets:
-            row = [_error(kind, run, arguments) for _, _, run in methods(arguments.players, budget)]
+            row = [_error(kind, run, arguments) for _, _, run in _all(arguments, budget)]
             print(
                 f"| {kind} | {budget} | " + " | ".join(f"{e:.3f}" for e in row) + " |", flush=True
             )
 
 
-def _all(arguments):
-    return methods(arguments.players, arguments.budgets[0])
+def _all(arguments, budget):
+    return sorted(methods(arguments.players, budget), key=lambda method: method[0])
 
 
 def _error(kind, run, arguments):

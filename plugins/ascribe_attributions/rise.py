@@ -3,8 +3,10 @@
 Petsiuk, Das and Saenko, "RISE: Randomized Input Sampling for Explanation of Black-box Models",
 BMVC 2018, https://arxiv.org/abs/1806.07421
 
-Departures from the paper: what a mask hides takes a baseline, which need not be zero; any number of
-sides from one to three will do; and several inputs are masked together.
+Departures from the paper: the mean score of all masks is taken off, so that 0 says that it does not
+matter whether a place is seen (the map is the same but for that constant, and far less noisy); what
+a mask hides takes a baseline, which need not be zero; any number of sides from one to three will
+do; and several inputs are masked together.
 """
 
 from __future__ import annotations
@@ -31,14 +33,15 @@ BLOCK = 64
 
 
 class Rise(SampledAttribution):
-    """The mean score of inputs seen through random masks, for each element when it is seen."""
+    """How much higher the mean score of randomly masked inputs is where an element is seen."""
 
     several_targets = True
     jointly = True
 
     @classmethod
     def claims(cls, **parameters: Any) -> dict[str, float]:
-        return dict.fromkeys(["linearity", "implementation_invariance"], 0.0)
+        claims = ["linearity", "implementation_invariance", "null_at_the_baseline"]
+        return dict.fromkeys(claims, 0.0)
 
     def attribute(
         self,
@@ -54,7 +57,7 @@ class Rise(SampledAttribution):
         show_progress: bool = False,
         return_standard_errors: bool = False,
     ) -> Any:
-        """Return, for each place of the input, the mean score given that it is seen.
+        """Return, for each place, how much higher the score is in the mean where it is seen.
 
         Parameters
         ----------
@@ -156,22 +159,23 @@ class Masks:
         return masks[:, None].expand(-1, -1, *self._like.shape[1:]).to(self._like.dtype)
 
     def means(self, scores: Tensor, probability: float) -> tuple[Tensor, Tensor]:
-        """Return each place's mean score given that it is seen, and its standard error.
+        """Return each place's mean score if it is seen, less that of all, and its standard error.
 
         ``(targets, masks, batch)`` in, ``(targets, batch, *features)`` out, both.
         """
         features, count = tuple(self._like.shape[1:]), scores.shape[1]
         total = scores.new_zeros((scores.shape[0], scores.shape[2], *features))
         squares = torch.zeros_like(total)
+        scores = scores - scores.mean(1, keepdim=True)
         for first in range(0, count, BLOCK):
             block = slice(first, min(first + BLOCK, count))
             masks, part = self[block][:, 0].to(scores), scores[:, block]
             total += torch.tensordot(part, masks, dims=([1], [0]))
-            squares += torch.tensordot(part.square(), masks.square(), dims=([1], [0]))
-        mean = total / count
+            squares += torch.tensordot(part.square(), (masks - probability).square(), ([1], [0]))
         if count == 1:
-            return mean / probability, torch.full_like(mean, float("inf"))
-        variance = (squares / count - mean.square()).clamp(min=0) / (count - 1)
+            return total, torch.full_like(total, float("inf"))
+        mean = total / (count - 1)  # a covariance, as a mean is taken off
+        variance = (squares / (count - 1) - mean.square()).clamp(min=0) / count
         return mean / probability, variance.sqrt() / probability
 
 

@@ -4,26 +4,37 @@ from torch import nn
 
 from ascribe import InputError
 from ascribe.attr import LayerRise, NeuronRise, Rise
+from ascribe.draws import generator_of
+from ascribe_attributions.rise import Masks
 
 
 def test_masks_are_seen_with_the_asked_probability():
     # Shifted and smoothed, each place still sees a cell with probability p; with n masks the
     # standard error is at most sqrt(p (1 - p) / n).
     n, p = 4000, 0.3
-    x = torch.zeros(1, 3, 20, 12)
-    mean = Rise(lambda x: x.new_ones(len(x))).attribute(x, n_samples=n, grid=5, probability=p) * p
-    assert (mean - p).abs().max() < 6 * (p * (1 - p) / n) ** 0.5
+    masks = Masks(torch.zeros(1, 3, 20, 12), n, 5, p, torch.Generator().manual_seed(0))
+    assert (masks[0:n].mean(0) - p).abs().max() < 6 * (p * (1 - p) / n) ** 0.5
 
 
-def test_of_a_constant_score_is_that_score_everywhere():
+def test_of_a_constant_score_nothing_matters():
     inputs = torch.rand(2, 3, 16, 16, dtype=torch.float64)
-    n, p = 4000, 0.5
-    result = Rise(lambda x: x.new_full((len(x),), 3.0)).attribute(
-        inputs, n_samples=n, probability=p
+    result, error = Rise(lambda x: x.new_full((len(x),), 3.0)).attribute(
+        inputs, n_samples=50, return_standard_errors=True
     )
-    assert result.shape == inputs.shape
+    assert result.shape == error.shape == inputs.shape
     assert result.dtype == torch.float64
-    assert (result - 3).abs().max() < 3 * 6 * ((1 - p) / p / n) ** 0.5
+    assert float(result.abs().max()) == float(error.max()) == 0
+
+
+def test_is_the_mean_score_where_a_place_is_seen_less_that_of_all():
+    inputs, n, p = torch.rand(1, 1, 6, 6, dtype=torch.float64), 20, 0.4
+    found = Rise(lambda x: x.square().sum((1, 2, 3))).attribute(
+        inputs, n_samples=n, grid=3, probability=p, seed=5
+    )
+    masks = Masks(inputs, n, 3, p, generator_of(5))[0:n][:, 0]
+    scores = (inputs * masks).square().sum((1, 2, 3))
+    rest = (scores - scores.mean())[:, None, None, None]
+    torch.testing.assert_close(found, (rest * masks).sum(0, keepdim=True) / (p * (n - 1)))
 
 
 def test_finds_the_only_pixel_that_counts():
