@@ -19,6 +19,9 @@ from torch import Tensor
 #: Up to how many pairs of one size are listed to draw from; of more, repeats are drawn again.
 LISTED = 20_000
 
+#: The logarithm of a number of pairs that is not told from infinity.
+MANY = 40.0
+
 #: How many pairs are drawn at least beside the smallest size.
 LEAST_DRAWN = 2
 
@@ -76,12 +79,12 @@ def kernel_pairs(players: int, most: int, generator: torch.Generator) -> Pairs:
         for p, size in zip(share, sizes, strict=True)
     )
     whole = _whole(share, counts, most)
-    drawn = _spread(share[whole:], most - sum(counts[:whole]), generator)
+    drawn = _spread(share[whole:], most - int(sum(counts[:whole])), generator)
     left = sum(share[whole:]) / max(1, sum(drawn))
-    parts = [(_every(players, sizes[i]), share[i] / counts[i], 0.0) for i in range(whole)] + [
-        (_some(players, sizes[i], drawn[i - whole], generator), left, 1 - drawn[i - whole] / n)
-        for i, n in list(enumerate(counts))[whole:]
-    ]
+    parts = [(_every(players, sizes[i]), share[i] / counts[i], 0.0) for i in range(whole)]
+    for size, count, taken in zip(sizes[whole:], counts[whole:], drawn, strict=True):
+        if taken:
+            parts.append((_some(players, size, taken, generator), left, 1 - taken / count))
     return _joined(parts, correlation)
 
 
@@ -110,14 +113,19 @@ def _joined(parts: list[tuple[Tensor, float, float]], correlation: float) -> Pai
     return Pairs(torch.cat(members), of_each, left, correlation)
 
 
-def _count(players: int, size: int) -> int:
-    """Return how many pairs have a coalition of this size, at most half of the players."""
-    return math.comb(players, size) // (2 if 2 * size == players else 1)
+def _count(players: int, size: int) -> float:
+    """Return how many pairs have a coalition of this size, at most half of the players.
+
+    Infinity stands for more than anyone draws.
+    """
+    half = 2 if 2 * size == players else 1
+    digits = math.lgamma(players + 1) - math.lgamma(size + 1) - math.lgamma(players - size + 1)
+    return math.inf if digits > MANY else math.comb(players, size) // half
 
 
-def _whole(share: list[float], counts: list[int], most: int) -> int:
+def _whole(share: list[float], counts: list[float], most: int) -> int:
     """Return how many sizes, from the smallest, are taken whole."""
-    left, mass = most, 1.0
+    left, mass = float(most), 1.0
     for taken, (p, count) in enumerate(zip(share, counts, strict=True)):
         last = taken == len(counts) - 1
         expected = left * (1.0 if last else p / mass)

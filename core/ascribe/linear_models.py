@@ -19,6 +19,9 @@ from ascribe.errors import InputError
 #: coefficient.
 SWEEPS, SETTLED = 10_000, 1e-14
 
+#: How many coefficients at a time may be found not to be zero, at least.
+FEW = 64
+
 
 class LinearModel(ABC):
     """A linear model that `ascribe.attr.Lime` may fit."""
@@ -122,24 +125,39 @@ class Lasso(LinearModel):
         self.alpha = _positive(alpha)
 
     def solve(self, x: Tensor, y: Tensor, total: Tensor) -> Tensor:
-        regressions, _, features = x.shape
-        b = x.new_zeros(features, regressions)
+        regressions, samples, features = x.shape
         columns = x.permute(2, 0, 1).contiguous()
         curvature = columns.square().sum(2)
-        rest = y.clone()
-        inverse = torch.where(curvature > 0, 1 / curvature, 0)
+        b, rest = x.new_zeros(features, regressions), y.clone()
+        active: list[int] = []
+        while True:
+            # Coefficients that stay zero are not swept over: they are looked at once in a while.
+            pull = (columns * rest).sum(2).abs().amax(1)
+            pull[active] = 0
+            new = (pull > self.alpha * (1 + SETTLED)).nonzero().flatten()
+            if not len(new):
+                return b.T
+            worst = pull[new].argsort(descending=True)[: max(samples, FEW)]
+            active += new[worst].tolist()
+            self._sweep(columns, curvature, b, rest, active)
+
+    def _sweep(
+        self, columns: Tensor, curvature: Tensor, b: Tensor, rest: Tensor, active: list[int]
+    ) -> None:
+        """Set active coefficients to their best, one after the other, until none moves."""
+        parts = [
+            (columns[k], curvature[k], 1 / curvature[k].clamp(min=1e-300), b[k]) for k in active
+        ]
         for _ in range(SWEEPS):
-            largest = y.new_zeros(regressions)
-            for column, curve, over, own in zip(columns, curvature, inverse, b, strict=True):
+            largest = rest.new_zeros(rest.shape[0])
+            for column, curve, over, own in parts:
                 pull = (column * rest).sum(1) + curve * own
-                new = torch.nn.functional.softshrink(pull, self.alpha) * over
-                change = new - own
+                change = torch.nn.functional.softshrink(pull, self.alpha) * over - own
                 rest -= column * change[:, None]
-                own.copy_(new)
+                own += change
                 largest = torch.maximum(largest, change.abs())
-            if features == 0 or bool((largest <= SETTLED * b.abs().amax(0)).all()):
-                break
-        return b.T
+            if bool((largest <= SETTLED * b[active].abs().amax(0)).all()):
+                return
 
 
 def fitted(model: Any, x: Tensor, y: Tensor, weights: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ def test_ridge_is_its_closed_form(seed, samples, features):
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
 
 
-@given(st.integers(0, 99), st.integers(2, 30), st.integers(1, 6))
+@given(st.integers(0, 99), st.integers(2, 30), st.sampled_from([1, 2, 6, 200]))
 def test_lasso_meets_the_conditions_of_its_optimum(seed, samples, features):
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(samples, features, generator=generator, dtype=torch.float64)
@@ -190,3 +190,10 @@ def test_lime_base_needs_its_transforms_and_one_example():
     method = LimeBase(lambda x: x.sum(1), Ridge(), function, function, True, function, None)
     with pytest.raises(InputError, match="one example at a time"):
         method.attribute(torch.ones(3, 2))
+
+
+def test_a_picture_without_a_mask_has_many_features_and_takes_no_age():
+    x = torch.rand(1, 3, 64, 64)
+    found = Lime(lambda x: x.sum((1, 2, 3)), Lasso(1.0)).attribute(x, n_samples=10)
+    assert found.shape == x.shape
+    assert bool(found.isfinite().all())

@@ -312,3 +312,13 @@ def test_the_budget_is_kept():
     KernelShap(counted).attribute(ones(12), n_samples=100)
     assert seen[0] <= 100 + 2 + 4  # of all, of nobody, and to find out about batches
     assert math.isclose(KernelShap(counted).cost(ones(12), n_samples=100), 102)
+
+
+def test_more_features_than_anyone_can_enumerate():
+    x = torch.rand(1, 3, 128, 128, dtype=torch.float64)
+    score = lambda x: x.square().sum((1, 2, 3))  # noqa: E731
+    with pytest.warns(AscribeWarning, match="do not determine"):
+        found = KernelShap(score).attribute(x, n_samples=20)
+    assert float(found.sum()) == pytest.approx(float(score(x)))
+    sampled = Banzhaf(score).attribute(x, n_samples=20)
+    assert bool(sampled.isfinite().all())

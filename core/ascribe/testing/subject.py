@@ -91,7 +91,7 @@ class Subject:
         """
         given = dict(self.parameters)
         if "layer" in self.made_with - given.keys():
-            model = placed = Placed(model, inputs)
+            model = placed = zoo.Placed(model, inputs)
             given["layer"] = placed.exit if self.takes("neuron_selector") else placed.entry
         return make(self.cls, model, given)[0]
 
@@ -176,27 +176,6 @@ _NEEDED = inspect.Parameter.empty
 
 def _all_of_it(scores: Tensor) -> Tensor:
     return scores
-
-
-class Placed(nn.Module):
-    """A model behind a layer that hands on its inputs, and before one that hands on its scores."""
-
-    def __init__(self, model: Callable[..., Any], inputs: int) -> None:
-        super().__init__()
-        self.entry, self.exit, self.model, self.inputs = Entry(), nn.Identity(), model, inputs
-        for layer in (self, self.entry, self.exit):
-            layer.training = False
-
-    def forward(self, *given: Tensor) -> Any:
-        inputs = as_tuple(self.entry(*given[: self.inputs]))
-        return self.exit(self.model(*inputs, *given[self.inputs :]))
-
-
-class Entry(nn.Module):
-    """A layer that hands on what it is given."""
-
-    def forward(self, *inputs: Tensor) -> Any:
-        return inputs[0] if len(inputs) == 1 else inputs
 
 
 def seed_everything(seed: int) -> None:

@@ -250,3 +250,25 @@ def of_two_inputs(model: nn.Module) -> nn.Module:
         return torch.as_tensor(scores if scale is None else scores * scale[:, None])
 
     return composed(sum_of, model)
+
+
+class Placed(nn.Module):
+    """A model behind a layer that hands on its inputs, and before one that hands on its scores."""
+
+    def __init__(self, model: Callable[..., Any], inputs: int) -> None:
+        super().__init__()
+        self.entry, self.exit, self.model, self.inputs = Entry(), nn.Identity(), model, inputs
+        for layer in (self, self.entry, self.exit):
+            layer.training = False
+
+    def forward(self, *given: Tensor) -> Any:
+        entered = self.entry(*given[: self.inputs])
+        inputs = entered if isinstance(entered, tuple) else (entered,)
+        return self.exit(self.model(*inputs, *given[self.inputs :]))
+
+
+class Entry(nn.Module):
+    """A layer that hands on what it is given."""
+
+    def forward(self, *inputs: Tensor) -> Any:
+        return inputs[0] if len(inputs) == 1 else inputs
