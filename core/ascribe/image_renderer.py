@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ascribe.errors import InputError, ParameterError
+from ascribe.errors import InputError
 from ascribe.image_figure import add_colour_bar, colour_map, frame, new_grid, root_figure, set_title
 from ascribe.image_panels import Panel, as_map, as_picture, panels_of_explanation
 from ascribe.renderer import SIGNS, Array, Renderer, normalise
@@ -110,7 +109,7 @@ class ImageRenderer(Renderer):
 
     def check(self, **options: Any) -> None:
         """Raise what `render` would raise of its options alone."""
-        self._check_options(options)
+        super().check(**options)
         _check_kinds(options)
         self._style(options.get("sign"), options.get("cmap"), options.get("alpha_overlay", 0.5))
 
@@ -180,7 +179,7 @@ class ImageRenderer(Renderer):
         ParameterError
             If an option is unknown.
         """
-        self._check_options(options)
+        super().check(**options)
         _check_kinds({"outlier_perc": outlier_perc, "fig_size": fig_size, "ax": ax})
         style = self._style(sign, cmap, alpha_overlay)
         scale = partial(_scaled, sign=style.sign, outlier_perc=outlier_perc, shared=shared_scale)
@@ -197,16 +196,6 @@ class ImageRenderer(Renderer):
         if title is not None:
             set_title(grid, title)
         return root_figure(grid[0][0])
-
-    def _check_options(self, options: dict[str, Any]) -> None:
-        known = list(self.options())
-        for name in sorted(set(options) - set(known)):
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
-            raise ParameterError(
-                f"{type(self).__name__} takes no option {name!r}; {hint}"
-                f"its options are {', '.join(known)}"
-            )
 
     def _style(self, sign: str | None, cmap: str | Colormap | None, alpha_overlay: float) -> Style:
         sign = self.signs[0] if sign is None else sign

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ascribe.errors import InputError
+from ascribe.errors import InputError, ParameterError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,15 +28,31 @@ SIGNS: dict[str, Callable[[Array], Array]] = {
 
 
 class Renderer(ABC):
-    """One way to draw attributions. A subclass is found through its plugin's name."""
+    """One way to draw attributions. A subclass is found through its plugin's name.
+
+    Attributes
+    ----------
+    kind
+        What `render` returns: a ``figure``, ``html``, or ``text`` for a terminal.
+    """
+
+    kind: str = "figure"
 
     def options(self) -> dict[str, inspect.Parameter]:
         """Return the options that `render` takes."""
         known = inspect.signature(self.render).parameters.values()
         return {p.name: p for p in known if p.kind is p.KEYWORD_ONLY}
 
-    def check(self, **options: Any) -> None:  # noqa: B027 - nothing to check is a fine answer
+    def check(self, **options: Any) -> None:
         """Raise, before there is anything to draw, what `render` would raise of its options."""
+        known = list(self.options())
+        for name in sorted(set(options) - set(known)):
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise ParameterError(
+                f"{type(self).__name__} takes no option {name!r}; {hint}"
+                f"its options are {', '.join(known)}"
+            )
 
     @abstractmethod
     def render(self, attribution: Any, original: Any = None, **options: Any) -> Figure | str:
@@ -53,7 +70,7 @@ class Renderer(ABC):
         Returns
         -------
         matplotlib.figure.Figure or str
-            A figure that belongs to no window, or a piece of HTML. Nothing is shown.
+            A figure that belongs to no window, or a piece of HTML or text. Nothing is shown.
         """
 
 

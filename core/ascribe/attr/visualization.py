@@ -1,4 +1,4 @@
-"""Pictures of image attributions, by the names and parameters that users of Captum know.
+"""Pictures of attributions, by the names and parameters that users of Captum know.
 
 Unlike Captum, a figure is never shown: in a notebook it appears by itself where it was made with
 pyplot, and a script calls ``plt.show()``. Colours differ too, so that the colour-blind can read
@@ -7,7 +7,7 @@ them: red is for, blue is against.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,14 @@ from torch import Tensor
 from ascribe import registry
 from ascribe.errors import InputError
 from ascribe.image_renderer import ImageRenderer
+from ascribe.text import Html, VisualizationDataRecord
+
+__all__ = [
+    "VisualizationDataRecord",
+    "visualize_image_attr",
+    "visualize_image_attr_multiple",
+    "visualize_text",
+]
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -142,6 +150,26 @@ def visualize_image_attr_multiple(
             renderer = _image_renderer(method)
             renderer.render(attr, original_image, sign=sign, title=title, ax=ax, **kwargs)
     return figure, axes[0] if count == 1 else axes
+
+
+def visualize_text(datarecords: Iterable[VisualizationDataRecord], legend: bool = True) -> Html:
+    """Draw texts in a table, their words shaded: red is for, blue is against.
+
+    Each text is scaled by its greatest attribution. Everything that comes from a record is escaped.
+
+    Parameters
+    ----------
+    datarecords
+        The texts.
+    legend
+        Whether to say what the colours mean.
+
+    Returns
+    -------
+    Html
+        Which a notebook shows by itself; its ``data`` is the plain string.
+    """
+    return Html(registry.renderers.get("text_html")().render(list(datarecords), legend=legend))
 
 
 def _image_renderer(method: str) -> ImageRenderer:
