@@ -16,7 +16,7 @@ from ascribe.binding import Binding
 from ascribe.errors import AscribeWarning
 from ascribe.guard import modules_in
 from ascribe.inputs import Inputs
-from ascribe.rehearsal import rehearsing
+from ascribe.rehearsal import made
 
 #: How many tensors of the largest size a pass without gradients holds at a time.
 TENSORS_HELD = 4
@@ -87,7 +87,7 @@ class Evaluations:
             If a target does not choose one score for each row.
         """
         chunk = chunk or self.everything
-        rehearsing(chunk.rows)
+        made(chunk.rows)
         return self._binding.scores(tensors, chunk)
 
     def output(self, tensors: Iterable[Tensor], examples: Tensor) -> Any:

@@ -17,6 +17,7 @@ from ascribe.inputs import Inputs
 from ascribe.internal import LayerAttribution, NeuronAttribution
 from ascribe.notes import noted
 from ascribe.parameters import AROUND, called_with, check_parameters, make
+from ascribe.rehearsal import counted
 from ascribe.targets import Targets, highest
 
 
@@ -77,7 +78,7 @@ def explain(
     with _bound(algorithm, inputs, Targets(targets), options, of_neuron) as forward:
         scores = forward.scores
     chosen = targets if "target" in taken else None
-    with noted() as notes:
+    with noted() as notes, counted() as evaluations:
         found = _attribute(algorithm, forward.inputs, inputs, chosen, options)
     return Explanation(
         **found,
@@ -87,6 +88,7 @@ def explain(
         method=cls.__name__,
         parameters=parameters,
         seconds=time.perf_counter() - started,
+        evaluations=sum(evaluations),
         versions=_versions(cls),
         notes=notes,
         labels=[f"neuron {target}" for target in targets] if of_neuron else [],

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from ascribe import registry, storage
+from ascribe.choosing import renderer_for
 from ascribe.errors import InputError
 from ascribe.inputs import Inputs
 
@@ -47,6 +48,8 @@ class Explanation:
         How precise ``values`` are, in their form, where the method samples; else None.
     seconds
         How long it took.
+    evaluations
+        How many evaluations of one example the method made, forwards; None if unknown.
     versions
         Of Ascribe, torch and the distribution that the method came from.
     labels
@@ -67,6 +70,7 @@ class Explanation:
     delta: Tensor | None = None
     standard_errors: Any = None
     seconds: float = 0.0
+    evaluations: int | None = None
     versions: dict[str, str] = field(default_factory=dict)
     labels: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -88,16 +92,17 @@ class Explanation:
         return self.labels[target]
 
     def render(self, renderer: str | None = None, **options: Any) -> Figure | str:
-        """Draw with a renderer: a figure that belongs to no window, or HTML.
+        """Draw with a renderer: a figure that belongs to no window, HTML, or text.
 
         Parameters
         ----------
         renderer
-            A renderer's name; by default ``heat_map``.
+            A renderer's name; by default what suits the kind of data: see `ascribe.choosing`.
         **options
             The renderer's own.
         """
-        return registry.renderers.get(renderer or "heat_map")().render(self, **options)
+        name = renderer or renderer_for(self) or "heat_map"
+        return registry.renderers.get(name)().render(self, **options)
 
     def figure(self, renderer: str | None = None, **options: Any) -> Figure:
         """Draw with a renderer that makes figures. See `render`."""
@@ -162,6 +167,13 @@ class Explanation:
             png = base64.b64encode(_png(drawn)).decode()
             drawn = f'<img alt="attributions" src="data:image/png;base64,{png}">'
         return f"<div>{drawn}<p>{html.escape(repr(self))}</p></div>"
+
+    def _repr_png_(self) -> bytes | None:
+        try:
+            drawn = self.render()
+        except InputError:
+            return None
+        return None if isinstance(drawn, str) else _png(drawn)
 
 
 def _label(target: Any) -> str:

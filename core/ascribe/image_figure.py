@@ -46,6 +46,7 @@ def new_grid(
     shape: tuple[int, int],
     fig_size: tuple[float, float] | None,
     show_colorbar: bool,
+    scale: float = 1.0,
 ) -> list[list[Axes]]:
     """Return the Axes of a new figure that belongs to no window, for images of one shape.
 
@@ -59,11 +60,13 @@ def new_grid(
         Width and height of the figure in inches; None for what fits the images.
     show_colorbar
         Whether a colour bar needs its place in each row.
+    scale
+        How much larger images are than else.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(
-        figsize=fig_size or _fitting_size(rows, columns, shape, show_colorbar),
+        figsize=fig_size or _fitting_size(rows, columns, shape, show_colorbar, scale),
         # The first leaves no gaps between images; titles over narrow images need such gaps.
         layout="compressed" if 2 * shape[1] >= shape[0] else "constrained",
     )
@@ -72,9 +75,9 @@ def new_grid(
 
 
 def _fitting_size(
-    rows: int, columns: int, shape: tuple[int, int], show_colorbar: bool
+    rows: int, columns: int, shape: tuple[int, int], show_colorbar: bool, scale: float
 ) -> tuple[float, float]:
-    inches = SINGLE if rows == columns == 1 else IN_GRID
+    inches = scale * (SINGLE if rows == columns == 1 else IN_GRID)
     height, width = (inches * side / max(shape) for side in shape)
     bar = BAR if show_colorbar else 0
     below = bar if _is_wide(*shape) else 0

@@ -72,11 +72,14 @@ class ImageRenderer(Renderer):
         Whether `draw` cannot do without a picture.
     shows_attribution
         Whether what it draws depends on the attribution at all.
+    pictures_wide
+        How many pictures stand side by side in what it draws; the original is not repeated then.
     """
 
     signs: Sequence[str] = tuple(SIGNS)
     needs_image = True
     shows_attribution = True
+    pictures_wide = 1
 
     @abstractmethod
     def draw(self, ax: Axes, values: Array, image: Any, style: Style) -> ScalarMappable | None:
@@ -187,7 +190,7 @@ class ImageRenderer(Renderer):
         if ax is not None:
             rows = [[self._only_map(rows)]]
         self._check_images(rows)
-        grid = [[ax]] if ax is not None else _new_grid(rows, fig_size, show_colorbar)
+        grid = [[ax]] if ax is not None else self._new_grid(rows, fig_size, show_colorbar)
         for row, places in zip(rows, grid, strict=True):
             for panel, place in zip(row, places, strict=True):
                 mappable = self._draw_panel(place, panel, style, options)
@@ -215,11 +218,22 @@ class ImageRenderer(Renderer):
     ) -> list[list[Panel]]:
         if hasattr(attribution, "scores"):
             rows = panels_of_explanation(attribution, original, which, scale)
-            return rows if self.shows_attribution else [row[:1] for row in rows]
+            if not self.shows_attribution:
+                return [row[:1] for row in rows]
+            alone = self.pictures_wide > 1
+            return [[p for p in row if p.values is not None or not alone] for row in rows]
         image = None if original is None else as_picture(original)
         panel = Panel(scale(as_map(attribution)), image)
         panel.require_equal_sizes()
         return [[panel]]
+
+    def _new_grid(
+        self, rows: list[list[Panel]], fig_size: tuple[float, float] | None, show_colorbar: bool
+    ) -> list[list[Axes]]:
+        height, width = rows[0][-1].shape
+        wide = self.pictures_wide
+        counts, shape = (len(rows), len(rows[0])), (height, width * wide)
+        return new_grid(*counts, shape, fig_size, show_colorbar, scale=wide**0.5)
 
     def _only_map(self, rows: list[list[Panel]]) -> Panel:
         panels = [panel for row in rows for panel in row]
@@ -264,12 +278,6 @@ def _check_kinds(options: dict[str, Any]) -> None:
     for name in ("show_colorbar", "shared_scale"):
         if not isinstance(options.get(name, False), bool):
             raise InputError(f"{name} must be true or false, but is {options[name]!r}")
-
-
-def _new_grid(
-    rows: list[list[Panel]], fig_size: tuple[float, float] | None, show_colorbar: bool
-) -> list[list[Axes]]:
-    return new_grid(len(rows), len(rows[0]), rows[0][-1].shape, fig_size, show_colorbar)
 
 
 def _scaled(maps: Array, *, sign: str, outlier_perc: float, shared: bool) -> Array:

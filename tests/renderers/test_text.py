@@ -79,9 +79,9 @@ def test_whatever_a_text_holds_stays_text(attack, explanation):
     record = VisualizationDataRecord([1.0], attack, attack, attack, attack, attack, [attack], 0)
     made = explanation(targets=1, batch=1, features=(1,), original=[[attack]])
     made.labels = [attack]
-    for page in (page, viz.visualize_text([record]).data, drawn(made)):
-        assert not re.findall(r"<(?!/?(div|p|b|span|table|tr|th|td)\b)", page)
-        assert not re.findall(r"\son\w+\s*=", re.sub('"[^"]*"', "", re.sub(">[^<]*<", "><", page)))
+    for shown in (page, viz.visualize_text([record]).data, drawn(made)):
+        assert not re.findall(r"<(?!/?(div|p|b|span|table|tr|th|td)\b)", shown)
+        assert not re.findall(r"\son\w+\s*=", re.sub('"[^"]*"', "", re.sub(">[^<]*<", "><", shown)))
 
 
 def test_records_make_a_table():

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ascribe.cli.check import check
+from ascribe.cli.compare import compare
 from ascribe.cli.demo import demo
 from ascribe.cli.explain import explain
 from ascribe.cli.list import list_plugins
@@ -40,6 +41,7 @@ def main() -> None:
 
 
 main.add_command(check)
+main.add_command(compare)
 main.add_command(demo)
 main.add_command(explain)
 main.add_command(list_plugins)

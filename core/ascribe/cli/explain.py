@@ -22,6 +22,9 @@ from ascribe.superpixels import regions
 #: What a figure can be written as.
 PICTURES = (".png", ".svg", ".pdf", ".jpg", ".jpeg", ".webp")
 
+#: How the file's name may end, by what a renderer makes; the first is the default.
+ENDINGS = {"figure": PICTURES, "html": (".html",), "text": (".txt",)}
+
 
 @click.command()
 @click.argument("image", type=click.Path(path_type=Path))
@@ -111,14 +114,13 @@ def explain(
     from ascribe import models  # late: it brings Pillow, which other commands do without
 
     cls, parameters = registry.attributions.get(method), parse_settings(settings)
-    if superpixels is not None and "feature_mask" not in own_parameters(cls, parameters):
-        raise InputError(f"{method} takes no feature_mask, and so no --superpixels")
+    check_superpixels(method, cls, superpixels)
     drawing, style = registry.renderers.get(renderer)(), parse_settings(options)
     # All that can be refused is refused before the work is done.
     check_parameters(cls, parameters)
     check_switches(own_parameters(cls, parameters), parameters)
     drawing.check(**style)
-    check_writable(output, [*PICTURES, ".html"])
+    check_writable(output, ENDINGS[drawing.kind])
     check_writable(save)
     if save is not None and output is not None and save.absolute() == output.absolute():
         raise InputError(f"picture and numbers cannot both be written to {save}")
@@ -131,20 +133,39 @@ def explain(
     if "show_progress" in own_parameters(cls, parameters):
         parameters.setdefault("show_progress", sys.stderr.isatty())
     probabilities = classifier.predict(inputs)
-    explanation = explain_inputs(classifier.model, inputs, cls, chosen, parameters)
-    explanation = dataclasses.replace(explanation, original=classifier.as_seen(inputs))
-    of_categories = "neuron_selector" not in parameters or "target" in called_with(cls, parameters)
-    if of_categories:
-        labels = [classifier.name(target) for target in explanation.targets]
-        explanation = dataclasses.replace(explanation, labels=labels)
+    explanation = explained(classifier, inputs, cls, chosen, parameters)
+    of_categories = of_targets(cls, parameters)
     drawn = drawing.render(explanation, **style)
-    output = output or Path(f"{image.stem}_{method}.{'html' if isinstance(drawn, str) else 'png'}")
+    output = output or Path(f"{image.stem}_{method}{ENDINGS[drawing.kind][0]}")
     write_drawing(drawn, output)
     if save is not None:
         explanation.save(save)
     for line in _summary(explanation, probabilities[0].tolist() if of_categories else None):
         click.echo(line)
     click.echo(f"wrote {' and '.join(map(str, filter(None, (output, save))))}")
+
+
+def explained(
+    classifier: Any, inputs: Any, cls: type, targets: list[Any] | None, parameters: dict[str, Any]
+) -> Explanation:
+    """Return an explanation of a picture, with the picture and the names of its categories."""
+    explanation = explain_inputs(classifier.model, inputs, cls, targets, parameters)
+    explanation = dataclasses.replace(explanation, original=classifier.as_seen(inputs))
+    if not of_targets(cls, parameters):
+        return explanation
+    labels = [classifier.name(target) for target in explanation.targets]
+    return dataclasses.replace(explanation, labels=labels)
+
+
+def of_targets(cls: type, parameters: Mapping[str, Any]) -> bool:
+    """Whether what is explained are categories, and not a neuron."""
+    return "neuron_selector" not in parameters or "target" in called_with(cls, parameters)
+
+
+def check_superpixels(method: str, cls: type, superpixels: int | None) -> None:
+    """Refuse superpixels for a method that takes no feature mask."""
+    if superpixels is not None and "feature_mask" not in own_parameters(cls):
+        raise InputError(f"{method} takes no feature_mask, and so no --superpixels")
 
 
 def parse_settings(settings: tuple[str, ...]) -> dict[str, Any]:

@@ -260,7 +260,7 @@ def standard_errors(subject: Subject, draw: st.DataObject) -> None:
 @prop("contract", lambda subject: hasattr(subject.cls, "cost"))
 def cost(subject: Subject, draw: st.DataObject) -> None:
     """The cost that is told before a call is that of the call: evaluations of one example, but for
-    a few that find out whether examples may share one."""  # noqa: D209
+    those that find out whether examples may share one."""  # noqa: D209
     case = sound(subject, draw, ("linear", "relu", "flat linear"))
     model, inputs, seen = case.model(), case.inputs(), [0]
 
@@ -271,7 +271,8 @@ def cost(subject: Subject, draw: st.DataObject) -> None:
     told = subject.cost(zoo.composed(counted, model), inputs, target=0)
     seen[0] = 0
     subject.attribute(zoo.composed(counted, model), inputs, target=0)
-    if not told <= seen[0] <= told + 4 * case.batch:
+    # To find out takes a few for each set of changed inputs, however small.
+    if not told <= seen[0] <= 2 * told + 4 * case.batch:
         raise PropertyFailure(f"{told} evaluations were told, {seen[0]} were made, on {case}")
 
 

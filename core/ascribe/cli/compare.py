@@ -1,0 +1,122 @@
+"""``ascribe compare``: several methods on one picture, side by side in one report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ascribe import registry
+from ascribe.cli.explain import (
+    check_superpixels,
+    check_switches,
+    check_writable,
+    explained,
+    parse_settings,
+    write_drawing,
+)
+from ascribe.errors import InputError
+from ascribe.parameters import check_parameters, own_parameters
+from ascribe.superpixels import regions
+
+
+@click.command()
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option(
+    "--model",
+    default="scenes",
+    show_default=True,
+    metavar="NAME",
+    help="scenes (embedded), torchvision:NAME, or module:attribute for your own.",
+)
+@click.option("--weights", metavar="NAME|FILE", help="For torchvision: see `ascribe explain`.")
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    required=True,
+    metavar="NAME",
+    help="An algorithm; may be repeated. `ascribe list` names them.",
+)
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="INDEX|NAME",
+    help="A category by number or name; may be repeated. [default: the top prediction]",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="METHOD.NAME=VALUE",
+    help="A parameter of one method, such as occlusion.strides=3,9,9; may be repeated.",
+)
+@click.option(
+    "--superpixels",
+    type=click.IntRange(min=1),
+    metavar="COUNT",
+    help="About so many regions are the features of methods with a feature_mask.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The report to write. [default: IMAGE's name, .html]",
+)
+def compare(
+    image: Path,
+    model: str,
+    weights: str | None,
+    methods: tuple[str, ...],
+    targets: tuple[str, ...],
+    settings: tuple[str, ...],
+    superpixels: int | None,
+    output: Path | None,
+) -> None:
+    """Explain a classifier's answer for the picture IMAGE by several methods, in one HTML file."""
+    from ascribe import models  # late: it brings Pillow, which other commands do without
+
+    output = output or Path(f"{image.stem}_compared.html")
+    check_writable(output, (".html",))
+    chosen = _configured(methods, settings)
+    for method, (cls, _) in chosen.items():
+        if superpixels is not None and len(chosen) == 1:
+            check_superpixels(method, cls, superpixels)
+    picture = models.load_picture(image)
+    classifier = models.load_classifier(model, weights)
+    categories = [classifier.target(text) for text in targets] or None
+    inputs = classifier.read(picture)
+    explanations = []
+    for method, (cls, parameters) in chosen.items():
+        if superpixels is not None and "feature_mask" in own_parameters(cls):
+            parameters.setdefault("feature_mask", regions(inputs, superpixels))
+        explanations.append(explained(classifier, inputs, cls, categories, parameters))
+        click.echo(f"{method} took {explanations[-1].seconds:.1f} s")
+    drawn = registry.renderers.get("html_report")().render(explanations, title=image.name)
+    write_drawing(drawn, output)
+    click.echo(f"wrote {output}")
+
+
+def _configured(
+    methods: tuple[str, ...], settings: tuple[str, ...]
+) -> dict[str, tuple[type, dict[str, Any]]]:
+    """Return each method's class and its parameters, all of them checked."""
+    parameters: dict[str, dict[str, Any]] = {method: {} for method in methods}
+    for setting in settings:
+        method, dot, rest = setting.partition(".")
+        if not dot or method not in parameters:
+            raise InputError(
+                f"a setting must have the form METHOD.NAME=VALUE, with a METHOD among "
+                f"{', '.join(methods)}, but is {setting!r}"
+            )
+        parameters[method].update(parse_settings((rest,)))
+    found = {}
+    for method, given in parameters.items():
+        cls = registry.attributions.get(method)
+        check_parameters(cls, given)
+        check_switches(own_parameters(cls, given), given)
+        found[method] = (cls, given)
+    return found
