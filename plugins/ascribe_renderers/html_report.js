@@ -142,8 +142,6 @@ function panel(section, method) {
   drawings.push(drawing);
   const about = make("details", {}, make("summary", {}, "parameters and diagnostics"), facts(method.facts));
   const notes = make("ul", { class: "notes" }, ...method.notes.map((note) => make("li", {}, note)));
-  const score = make("div", { class: "value" });
-  drawing.score = score;
   return make("figure", {}, make("h3", {}, method.name), drawing.canvas, drawing.value, drawing.scale, about, notes);
 }
 
@@ -177,7 +175,7 @@ function tabs(section, number, choose) {
 }
 
 async function start() {
-  const main = document.getElementById("main");
+  const main = document.getElementById("main"), rest = main.firstChild;
   for (const [number, section] of sections.entries()) {
     if (section.picture) {
       section.image = new Image();
@@ -188,7 +186,7 @@ async function start() {
     const panels = make("div", { class: "panels", id: `panels-${number}`, role: "tabpanel" }, ...section.methods.map((method) => panel(section, method)));
     const own = drawings.slice(first);
     const choice = tabs(section, number, (target) => own.forEach((drawing) => drawing.choose(target)));
-    main.append(make("section", {}, make("h2", {}, section.title), choice, panels));
+    main.insertBefore(make("section", {}, make("h2", {}, section.title), choice, panels), rest);
   }
   if (!sections.length) document.getElementById("controls").hidden = true;
 }
