@@ -1,4 +1,4 @@
-"""Horizontal bars of the features that count most, those of a table or of superpixels."""
+"""Horizontal bars of the features that count most, those of one row of a table or of many."""
 
 from __future__ import annotations
 
@@ -6,25 +6,35 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
 
-from ascribe import InputError, Renderer, hookimpl
+from ascribe import Renderer, hookimpl
+from ascribe.colours import EITHER
 from ascribe.image_figure import root_figure
-from ascribe.renderer import Array
+from ascribe.table_figure import (
+    add_sign_legend,
+    number_bars,
+    rows_axes,
+    set_heading,
+    set_reach,
+    sign_colours,
+)
+from ascribe.tables import Table, check_max_features, others
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Red and blue that the colour-blind can tell apart (both ends of ColorBrewer's RdBu).
-FOR, AGAINST = "#b2182b", "#2166ac"
-
-#: In inches: the height of a bar, and what stands around all of them.
-BAR, AROUND, WIDTH = 0.28, 1.0, 6.0
-
 
 class Bar(Renderer):
-    """A bar for each feature, the greatest at the top; red is for, blue is against."""
+    """A bar for each feature, the greatest at the top.
+
+    Of one example red is for and blue is against; of several, bars are means of magnitudes.
+    """
+
+    def check(self, **options: Any) -> None:
+        """Raise what `render` would raise of its options alone."""
+        super().check(**options)
+        check_max_features(options.get("max_features", 1))
 
     def render(
         self,
@@ -34,27 +44,32 @@ class Bar(Renderer):
         names: Sequence[str] | None = None,
         max_features: int = 20,
         target: int = 0,
-        example: int = 0,
+        example: int | None = None,
+        which: int | str | None = None,
         title: str | None = None,
         ax: Axes | None = None,
         **options: Any,
     ) -> Figure:
-        """Draw one row of a table.
+        """Draw one row of a table, or the mean magnitudes of all rows.
 
         Parameters
         ----------
         attribution
             An `ascribe.Explanation` whose values are ``(targets, batch, features)``, or an array or
-            tensor ``(features,)``.
+            tensor ``(features,)`` or ``(examples, features)``.
         original
-            The features' values, which are written beside their names; by default the
-            explanation's inputs.
+            The features' values, in the shape of one target's attributions; of a single row they
+            stand beside the names. By default what the explanation holds.
         names
             Of the features; by default their numbers.
         max_features
             How many have a bar of their own; the others share one, of their sum.
-        target, example
+        target
             Which to draw of an explanation.
+        example
+            Which row to draw; by default the only one, or else the mean magnitudes of all.
+        which
+            The index or key of the input to draw, where an explanation has several tables.
         title
             By default the target and its score.
         ax
@@ -71,88 +86,45 @@ class Bar(Renderer):
         InputError
             If shapes, names, target or example do not fit, or a value is not finite.
         """
-        self.check(**options)
-        values, errors, shown, told = _row(attribution, original, target, example)
-        labels = _labels(values, shown, names)
-        if isinstance(max_features, bool) or not isinstance(max_features, int) or max_features < 1:
-            raise InputError(f"max_features must be at least 1, but is {max_features!r}")
-        order = np.argsort(-np.abs(values), kind="stable")
-        first, rest = order[:max_features], order[max_features:]
-        heights, texts = list(values[first]), [labels[i] for i in first]
-        widths = None if errors is None else list(errors[first])
-        if len(rest):
-            heights.append(float(values[rest].sum()))
-            texts.append(f"{len(rest)} others, summed")
-            if widths is not None:
-                widths.append(0.0)
-        ax = ax if ax is not None else _axes(len(heights))
-        places = np.arange(len(heights))[::-1]
-        colours = [FOR if height > 0 else AGAINST for height in heights]
-        ax.barh(places, heights, xerr=widths, color=colours, ecolor="0.3", height=0.7)
-        ax.set_yticks(places, texts)
+        self.check(max_features=max_features, **options)
+        table = Table.of(attribution, original, names, target, which)
+        if example is not None or len(table.values) == 1:
+            table = table.row(example or 0)
+        alone = len(table.values) == 1
+        heights, errors, labels = _bars(table, max_features)
+        ax = rows_axes(ax, labels)
+        rows = np.arange(len(heights))
+        colours = sign_colours(heights) if alone else EITHER
+        ax.barh(rows, heights, color=colours, height=0.7)
+        known = np.isfinite(errors)
+        if known.any():
+            kept = heights[known], rows[known]
+            ax.errorbar(*kept, xerr=errors[known], fmt="none", ecolor="0.3", capsize=2)
+        ends = heights + np.where(heights < 0, -1, 1) * np.nan_to_num(errors)
+        number_bars(ax, heights, ends, signed=alone)
+        set_reach(ax, [*ends, *(heights - np.nan_to_num(errors)), 0.0])
+        if not alone:
+            ax.set_xlim(left=0)
         ax.axvline(0, color="0.4", linewidth=0.8)
-        ax.set_xlabel("against  ←  attribution  →  for")
-        ax.spines[["top", "right"]].set_visible(False)
-        if title or told:
-            ax.set_title(title or told, fontsize="medium")
+        what = "attribution" if alone else f"mean |attribution| of {len(table.values)} examples"
+        ax.set_xlabel(what if alone else f"{what}, be they for or against")
+        if alone:
+            add_sign_legend(ax)
+        set_heading(ax, table.title if title is None else title, above_legend=alone)
         return root_figure(ax)
 
 
-def _row(
-    attribution: Any, original: Any, target: int, example: int
-) -> tuple[Array, Array | None, Array | None, str]:
-    """Return values, their standard errors, the features' own values, and a title."""
-    errors, told = None, ""
-    if hasattr(attribution, "scores"):
-        values = attribution.values
-        if not isinstance(values, Tensor) or values.dim() != 3:
-            raise InputError("bars are of values (targets, batch, features) of one input")
-        if not (0 <= target < values.shape[0] and 0 <= example < values.shape[1]):
-            raise InputError(
-                f"there are {values.shape[0]} targets and {values.shape[1]} examples, but no "
-                f"target {target} of example {example}"
-            )
-        score = attribution.scores[target, min(example, attribution.scores.shape[1] - 1)]
-        told = f"{attribution.label(target, example)}, score {float(score):.3g}"
-        given = getattr(attribution, "standard_errors", None)
-        errors = None if given is None else _array(given[target, example])
-        if original is None and len(attribution.inputs) == values.shape[1]:
-            original = attribution.inputs[example]
-        attribution = values[target, example]
-    array = _array(attribution)
-    if array.ndim != 1 or not np.isfinite(array).all():
-        raise InputError(
-            f"bars are of finite attributions (features,), but have {array.shape}"
-            + ("" if np.isfinite(array).all() else " with NaN or infinite values")
-        )
-    shown = None if original is None else _array(original).reshape(-1)
-    if errors is not None and not np.isfinite(errors).all():
-        errors = None  # nothing is known of them
-    return array, errors, shown, told
-
-
-def _labels(values: Array, shown: Array | None, names: Sequence[str] | None) -> list[str]:
-    labels = [f"feature {i}" for i in range(len(values))] if names is None else list(names)
-    for what, given in (("names", labels), ("original", shown)):
-        if given is not None and len(given) != len(values):
-            raise InputError(
-                f"{what} must hold one entry for each of the {len(values)} features, but hold "
-                f"{len(given)}"
-            )
-    if shown is None:
-        return labels
-    return [f"{label} = {value:.3g}" for label, value in zip(labels, shown, strict=True)]
-
-
-def _array(values: Any) -> Array:
-    array = values.detach().cpu().double().numpy() if isinstance(values, Tensor) else values
-    return np.asarray(array, dtype=np.float64)
-
-
-def _axes(bars: int) -> Axes:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(WIDTH, AROUND + BAR * bars), layout="constrained").subplots()
+def _bars(table: Table, max_features: int) -> tuple[Any, Any, list[str]]:
+    """Return lengths, their standard errors (NaN where unknown) and labels, from the top down."""
+    first, rest = table.ranked(max_features)
+    alone = len(table.values) == 1
+    heights = table.values[0] if alone else np.abs(table.values).mean(0)
+    known = table.errors[0] if alone and table.errors is not None else np.full_like(heights, np.nan)
+    labels = [table.label(feature) for feature in first]
+    if not len(rest):
+        return heights[first], known[first], labels
+    summed = np.append(heights[first], heights[rest].sum())
+    return summed, np.append(known[first], np.nan), [*labels, others(len(rest))]
 
 
 @hookimpl
