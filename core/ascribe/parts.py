@@ -35,7 +35,8 @@ def chosen(
         If there is none, or several and none is chosen, or its dimensions are others.
     """
     if isinstance(values, Tensor):
-        named, which = {None: values}, None
+        named: dict[Any, Tensor] = {None: values}
+        which = None
     else:
         named = dict(values) if isinstance(values, dict) else dict(enumerate(values))
         if which is None:
@@ -70,9 +71,7 @@ def index(given: Any, count: int, what: str) -> int:
     except TypeError:
         at = -1
     if isinstance(given, bool) or not 0 <= at < count:
-        raise InputError(
-            f"{what} must be a whole number from 0 to below {count}, but is {given!r}"
-        )
+        raise InputError(f"{what} must be a whole number from 0 to below {count}, but is {given!r}")
     return at
 
 

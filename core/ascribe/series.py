@@ -67,7 +67,7 @@ class Series:
         x_values
             The points of time, ``(time,)``; by default 0, 1, 2 and so on.
         channel_labels
-            By default ``channel 0`` and so on.
+            By default ``channel 0`` and so on, and nothing where there is but one.
         channels_last
             Whether channels come after time; by default the longer of the two is time.
         target, example
@@ -120,7 +120,10 @@ def _of_explanation(
 ) -> tuple[Tensor, Any, str]:
     """Return attributions and series of one example, and a title."""
     key, values = chosen(explanation.values, which, {3, 4}, "series (channels, time)")
-    target, example = index(target, len(values), "target"), index(example, values.shape[1], "example")
+    target, example = (
+        index(target, len(values), "target"),
+        index(example, values.shape[1], "example"),
+    )
     found = values[target, example]
     label = explanation.label(target, example)
     score = explanation.scores[target, min(example, explanation.scores.shape[1] - 1)]
@@ -164,7 +167,7 @@ def _points(x_values: Any, time: int) -> NDArray[Any]:
 
 def _labels(labels: Sequence[str] | None, channels: int) -> list[str]:
     if labels is None:
-        return [f"channel {i}" for i in range(channels)]
+        return [f"channel {i}" for i in range(channels)] if channels > 1 else [""]
     if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
         raise InputError(f"channel_labels must be a list of strings, but are {labels!r}")
     if len(labels) != channels:

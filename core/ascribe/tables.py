@@ -99,12 +99,10 @@ class Table:
     def row(self, example: int) -> Table:
         """Return one example as a table of one row."""
         at = index(example, len(self.values), "example")
-        rows = slice(at, at + 1)
         fields = ("values", "shown", "errors", "scores", "deltas", "beside", "labels")
-        given = {name: getattr(self, name) for name in fields}
-        return dataclasses.replace(
-            self, **{name: None if one is None else one[rows] for name, one in given.items()}
-        )
+        given: dict[str, Any] = {name: getattr(self, name) for name in fields}
+        rows = {name: one[at : at + 1] for name, one in given.items() if one is not None}
+        return dataclasses.replace(self, **rows)
 
     def label(self, feature: int) -> str:
         """Return a feature's name and, in a table of one row, its value."""

@@ -169,10 +169,10 @@ def _scatter(
         ax.scatter(column, rows, color="0.45" if by_value else sign_colours(column), **dots)
         return
     known = np.isfinite(level)
-    colours = {"c": level[known], "cmap": colours_of_lines(), "vmin": 0, "vmax": 1}
+    colours: dict[str, Any] = {"c": level[known], "cmap": colours_of_lines(), "vmin": 0, "vmax": 1}
     ax.scatter(column[known], rows[known], **colours, **dots)
     if not known.all():
-        hollow = {"facecolors": "white", "edgecolors": "0.45", "linewidths": 0.7}
+        hollow: dict[str, Any] = {"facecolors": "white", "edgecolors": "0.45", "linewidths": 0.7}
         ax.scatter(column[~known], rows[~known], **hollow, **dots)
 
 

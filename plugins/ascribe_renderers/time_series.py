@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,14 @@ from ascribe.image_figure import colour_map, root_figure
 from ascribe.image_renderer import COLOURS
 from ascribe.renderer import SIGNS, Array, normalise
 from ascribe.series import Series
+from ascribe.series_figure import (
+    add_channel_legend,
+    add_colour_bar,
+    as_list,
+    given_axes,
+    label_panels,
+    new_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,21 +31,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 METHODS = ("overlay_individual", "overlay_combined", "colored_graph")
-
-#: For each sign what the colour bar says.
-LEGENDS = {
-    "all": "against: lowers the score  ←  relative to the greatest  →  for: raises it",
-    "positive": "for: raises the score, relative to the greatest",
-    "negative": "against: lowers the score, relative to the greatest",
-    "absolute_value": "for or against, relative to the greatest",
-}
-
-#: In inches: the width of a figure, the height of a panel, of one that stands alone, of a line of
-#: its label and of what stands around all of them.
-WIDTH, PANEL, ALONE, LINE, AROUND = 7.0, 1.1, 2.6, 0.2, 1.2
-
-#: How many characters a line of a channel's label has.
-LABEL_WIDTH = 20
 
 #: From how many points of time on a heat map is drawn as pixels, also in SVG and PDF.
 MANY = 1000
@@ -150,7 +142,7 @@ class TimeSeries(Renderer):
         values = series.values.mean(0, keepdims=True) if combined else series.values
         scaled = normalise(values, sign, outlier_perc)
         panels = 1 if combined else len(series.data)
-        axes = _new_axes(panels, series.labels) if ax is None else _given_axes(ax, panels)
+        axes = new_axes(panels, series.labels) if ax is None else given_axes(ax, panels)
         style = _style(sign, cmap, as_lines)
         for row, place in enumerate(axes):
             channels = series.data if combined else series.data[row : row + 1]
@@ -159,36 +151,15 @@ class TimeSeries(Renderer):
             else:
                 _lines(place, series.x_values, channels, line)
                 _heat(place, series.x_values, scaled[row], style, alpha_overlay)
-        _label(axes, series.labels, combined)
+        label_panels(axes, series.labels, series.x_values)
+        if combined and len(series.labels) > 1:
+            add_channel_legend(axes[0], series.labels)
         if text := series.title if title is None else title:
             axes[0].set_title(text, fontsize="medium")
         if show_colorbar:
-            _add_colour_bar(axes, style, sign, 1.0 if as_lines else alpha_overlay)
+            around = axes if ax is None else as_list(ax)
+            add_colour_bar(around, _mappable(style), sign, 1.0 if as_lines else alpha_overlay)
         return root_figure(axes[0])
-
-
-def _new_axes(panels: int, labels: Sequence[str]) -> list[Axes]:
-    from matplotlib.figure import Figure
-
-    lines = max(len(textwrap.wrap(label, LABEL_WIDTH)) for label in labels)
-    height = ALONE if panels == 1 else panels * max(PANEL, LINE * lines)
-    figure = Figure(figsize=(WIDTH, AROUND + height), layout="constrained")
-    return list(figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0])
-
-
-def _given_axes(ax: Any, panels: int) -> list[Axes]:
-    """Return an Axes for each panel: the given ones, or parts of the only one."""
-    axes = [ax] if hasattr(ax, "plot") else list(np.ravel(np.asarray(ax, dtype=object)))
-    if not axes or not all(hasattr(one, "plot") for one in axes):
-        raise InputError(f"ax must be an Axes of matplotlib or a list of them, but is {ax!r}")
-    if len(axes) == 1 < panels:
-        axes[0].set_axis_off()
-        height = 1 / panels
-        bounds = [(0, 1 - height * (row + 1), 1, height * 0.85) for row in range(panels)]
-        return [axes[0].inset_axes(one) for one in bounds]
-    if len(axes) != panels:
-        raise InputError(f"ax must hold an Axes for each of {panels} panels, but holds {len(axes)}")
-    return axes
 
 
 def _style(sign: str, cmap: str | Colormap | None, as_lines: bool) -> dict[str, Any]:
@@ -198,9 +169,14 @@ def _style(sign: str, cmap: str | Colormap | None, as_lines: bool) -> dict[str, 
     return {"cmap": chosen, "vmin": -1 if sign == "all" else 0, "vmax": 1}
 
 
-def _lines(
-    ax: Axes, points: NDArray[Any], channels: Array, line: Mapping[str, Any] | None
-) -> None:
+def _mappable(style: dict[str, Any]) -> ScalarMappable:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    return ScalarMappable(Normalize(style["vmin"], style["vmax"]), style["cmap"])
+
+
+def _lines(ax: Axes, points: NDArray[Any], channels: Array, line: Mapping[str, Any] | None) -> None:
     looks = zip(channels, cycle(_looks()), strict=False)
     for data, (colour, dashes) in looks:
         style = {"linewidth": 1.2, **dict(line or {})}
@@ -243,6 +219,12 @@ def _edges(points: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([points[:1] - half[:1], middle, points[-1:] + half[-1:]])
 
 
+def _places(ax: Any, points: NDArray[Any]) -> Array:
+    """Return points of time as numbers, dates too, as the axis counts them."""
+    ax.xaxis.update_units(points)
+    return np.asarray(ax.convert_xunits(points), dtype=np.float64)
+
+
 def _coloured_line(
     ax: Axes,
     points: NDArray[Any],
@@ -255,8 +237,7 @@ def _coloured_line(
     from matplotlib.collections import LineCollection
     from matplotlib.colors import Normalize
 
-    ax.xaxis.update_units(points)  # dates become numbers
-    corners = np.stack([np.asarray(ax.convert_xunits(points), dtype=np.float64), data], axis=-1)
+    corners = np.stack([_places(ax, points), data], axis=-1)
     middle = (corners[:-1] + corners[1:]) / 2
     before = np.concatenate([corners[:1], middle])
     after = np.concatenate([middle, corners[-1:]])
@@ -274,47 +255,6 @@ def _coloured_line(
     ax.add_collection(lines)
     ax.autoscale_view()
     ax.set_xlim(corners[:, 0].min(), corners[:, 0].max())
-
-
-def _label(axes: list[Axes], labels: Sequence[str], combined: bool) -> None:
-    for ax in axes:
-        ax.spines[["top", "right"]].set_visible(False)
-    if combined:
-        _add_channel_legend(axes[0], labels)
-        return
-    for ax, label in zip(axes, labels, strict=True):
-        text = textwrap.fill(label, LABEL_WIDTH)
-        ax.set_ylabel(text, rotation=0, ha="right", va="center", parse_math=False)
-    for ax in axes[:-1]:
-        ax.tick_params(labelbottom=False)
-
-
-def _add_channel_legend(ax: Axes, labels: Sequence[str]) -> None:
-    numbered = [str(number) for number in range(len(labels))]
-    legend = ax.legend(
-        ax.lines, numbered, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False,
-        borderaxespad=0, fontsize="small",
-    )  # fmt: skip
-    # A name is no formula and may begin with an underscore, which matplotlib would leave out.
-    for text, label in zip(legend.get_texts(), labels, strict=True):
-        text.set_parse_math(False)
-        text.set_text(textwrap.fill(label, LABEL_WIDTH))
-
-
-def _add_colour_bar(axes: list[Axes], style: dict[str, Any], sign: str, opacity: float) -> None:
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-    from matplotlib.ticker import MaxNLocator
-
-    mappable: ScalarMappable = ScalarMappable(
-        Normalize(style["vmin"], style["vmax"]), style["cmap"]
-    )
-    shared = axes[0].figure
-    bar = shared.colorbar(
-        mappable, ax=axes, location="bottom", label=LEGENDS[sign], alpha=opacity,
-        ticks=MaxNLocator(4), aspect=50, fraction=0.05,
-    )  # fmt: skip
-    bar.outline.set_visible(False)
 
 
 @hookimpl

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 ROUNDING = 1e-13
 
 #: The lines that lead from one bar to the next.
-LINE = {"color": "0.55", "linewidth": 0.8, "linestyle": "--", "zorder": 0}
+LINE: dict[str, Any] = {"color": "0.55", "linewidth": 0.8, "linestyle": "--", "zorder": 0}
 
 
 class Waterfall(Renderer):

@@ -7,16 +7,18 @@ them: red is for, blue is against.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ascribe import registry
 from ascribe.errors import InputError
 from ascribe.image_renderer import ImageRenderer
+from ascribe.pyplot_axes import new_figure
 from ascribe.text import Html, VisualizationDataRecord
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "visualize_image_attr",
     "visualize_image_attr_multiple",
     "visualize_text",
+    "visualize_timeseries_attr",
 ]
 
 if TYPE_CHECKING:
@@ -91,7 +94,8 @@ def visualize_image_attr(
         If that renderer draws no images, or for what `ascribe.image_renderer.ImageRenderer.render`
         says.
     """
-    with _axes(1, fig_size, use_pyplot, plt_fig_axis) as (figure, (ax,)):
+    given = None if plt_fig_axis is None else (plt_fig_axis[0], [plt_fig_axis[1]])
+    with nullcontext(given) if given else new_figure(1, 1, fig_size, use_pyplot) as (figure, (ax,)):
         _image_renderer(method).render(
             attr,
             original_image,
@@ -145,11 +149,113 @@ def visualize_image_attr_multiple(
             "methods, signs and titles must be as many, and at least one, but there are "
             f"{count} methods, {len(signs)} signs and {len(names)} titles"
         )
-    with _axes(count, fig_size, use_pyplot) as (figure, axes):
+    with new_figure(1, count, fig_size, use_pyplot) as (figure, axes):
         for ax, method, sign, title in zip(axes, methods, signs, names, strict=True):
             renderer = _image_renderer(method)
             renderer.render(attr, original_image, sign=sign, title=title, ax=ax, **kwargs)
     return figure, axes[0] if count == 1 else axes
+
+
+def visualize_timeseries_attr(
+    attr: NDArray[Any] | Tensor,
+    data: NDArray[Any] | Tensor,
+    x_values: NDArray[Any] | Tensor | None = None,
+    method: str = "overlay_individual",
+    sign: str = "absolute_value",
+    channel_labels: list[str] | None = None,
+    channels_last: bool = True,
+    plt_fig_axis: tuple[Figure, Axes | Sequence[Axes]] | None = None,
+    outlier_perc: float = 2,
+    cmap: str | Colormap | None = None,
+    alpha_overlay: float = 0.7,
+    show_colorbar: bool = False,
+    title: str | None = None,
+    fig_size: tuple[float, float] = (6, 6),
+    use_pyplot: bool = True,
+    **pyplot_kwargs: Any,
+) -> tuple[Figure, Axes | Sequence[Axes] | NDArray[Any]]:
+    """Draw one time series with what each of its points counts.
+
+    Parameters
+    ----------
+    attr, data
+        Attributions and series, ``(time, channels)``, or ``(channels, time)`` without
+        `channels_last`.
+    x_values
+        The points of time ``(time,)``, numbers or ``numpy.datetime64``, which rise or fall
+        throughout; by default 0, 1, 2 and so on.
+    method
+        ``overlay_individual``, each channel in a panel over a heat map of its attributions;
+        ``overlay_combined``, all channels in one panel over the mean of their attributions; or
+        ``colored_graph``, each channel in a panel, its line in the colours of its attributions.
+    sign
+        ``all``, ``positive``, ``negative`` or ``absolute_value``.
+    channel_labels
+        By default the channels' numbers.
+    channels_last
+        Whether channels come after time.
+    plt_fig_axis
+        A figure and what of it to draw into: an Axes for each panel, or one that they share; None
+        for new ones.
+    outlier_perc
+        Percent of the sum of all magnitudes that is clipped.
+    cmap
+        A matplotlib colour map or its name; None for one that suits the sign.
+    alpha_overlay
+        The opacity of a heat map.
+    show_colorbar
+        Whether a colour bar stands below, which says what is for and what against.
+    title
+        The title of the topmost panel.
+    fig_size
+        Width and height of a new figure in inches.
+    use_pyplot
+        Whether a new figure is pyplot's, as notebooks and ``plt.show()`` need it, or belongs to
+        no window. Nothing is shown either way.
+    **pyplot_kwargs
+        Keywords of ``Axes.plot`` for the lines.
+
+    Returns
+    -------
+    tuple of matplotlib.figure.Figure and matplotlib.axes.Axes
+        For several panels, an array of Axes; or the very Axes that were given.
+
+    Raises
+    ------
+    InputError
+        If a shape is another, `x_values` or `channel_labels` do not fit, a value is not finite, or
+        a method, sign or colour map is unknown.
+    ParameterError
+        If a keyword is none of ``Axes.plot``.
+    """
+    shapes = [tuple(np.shape(one)) for one in (attr, data)]
+    if not len(shapes[0]) == len(shapes[1]) == 2:
+        raise InputError(
+            "attr and data must have shape (time, channels), or (channels, time) with "
+            f"channels_last=False, but have {shapes[0]} and {shapes[1]}"
+        )
+    panels = 1 if method == "overlay_combined" else shapes[0][1 if channels_last else 0]
+    renderer = registry.renderers.get("time_series")()
+    renderer.check(method=method, sign=sign, alpha_overlay=alpha_overlay)
+    options = {
+        "method": method,
+        "sign": sign,
+        "x_values": x_values,
+        "channel_labels": channel_labels,
+        "channels_last": channels_last,
+        "outlier_perc": outlier_perc,
+        "cmap": cmap,
+        "alpha_overlay": alpha_overlay,
+        "show_colorbar": show_colorbar,
+        "line": pyplot_kwargs,
+        "title": title,
+    }
+    if plt_fig_axis is not None:
+        renderer.render(attr, data, ax=plt_fig_axis[1], **options)
+        return plt_fig_axis
+    with new_figure(max(panels, 1), 1, fig_size, use_pyplot, "constrained", True) as (figure, axes):
+        renderer.render(attr, data, ax=axes, **options)
+    return figure, axes[0] if len(axes) == 1 else np.array(axes, dtype=object)
 
 
 def visualize_text(datarecords: Iterable[VisualizationDataRecord], legend: bool = True) -> Html:
@@ -180,30 +286,3 @@ def _image_renderer(method: str) -> ImageRenderer:
             f"{type(renderer).__name__}, which is none; call its render() instead"
         )
     return renderer
-
-
-@contextmanager
-def _axes(
-    count: int,
-    fig_size: tuple[float, float],
-    use_pyplot: bool,
-    given: tuple[Figure, Axes] | None = None,
-) -> Iterator[tuple[Figure, list[Axes]]]:
-    """Give Axes side by side; if drawing fails, pyplot keeps no empty figure."""
-    # Matplotlib is imported here and not above, to keep the import of this module light.
-    if given is not None:
-        yield given[0], [given[1]]
-    elif use_pyplot:
-        from matplotlib import pyplot as plt
-
-        figure = plt.figure(figsize=fig_size, layout="compressed")
-        try:
-            yield figure, list(figure.subplots(1, count, squeeze=False)[0])
-        except BaseException:
-            plt.close(figure)
-            raise
-    else:
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=fig_size, layout="compressed")
-        yield figure, list(figure.subplots(1, count, squeeze=False)[0])

@@ -180,11 +180,18 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, Any]:
 
 
 def write_drawing(drawing: Any, path: Path) -> None:
-    """Write a figure, in the format that the file's name says, or HTML."""
+    """Write a figure, in the format that the file's name says, or HTML.
+
+    Text stays text: in SVG it can be edited and found, and in PDF its fonts are TrueType, as
+    publishers want them.
+    """
     if isinstance(drawing, str):
         path.write_text(drawing, encoding="utf-8")
         return
-    drawing.savefig(path, bbox_inches="tight", dpi=150)
+    import matplotlib  # late, as it takes long
+
+    with matplotlib.rc_context({"svg.fonttype": "none", "pdf.fonttype": 42}):
+        drawing.savefig(path, bbox_inches="tight", dpi=150)
 
 
 def check_writable(path: Path | None, endings: Sequence[str] = ()) -> None:
