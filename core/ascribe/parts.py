@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Container
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from ascribe.renderer import Array
 
 
 def chosen(
-    values: Any, which: int | str | None, dims: Container[int], kind: str
+    values: Any, which: int | str | None, dims: Sequence[int], kind: str
 ) -> tuple[Any, Tensor]:
     """Return the values of one input, and its key or index: None where there is but one.
 
@@ -23,9 +23,9 @@ def chosen(
     values
         A tensor, or a tuple, list or dict of them.
     which
-        The key or index; None for the only one with as many dimensions as `dims` holds.
+        The key or index; None for the only one of the first number of `dims` that there is.
     dims
-        Numbers of dimensions, targets and batch included.
+        Numbers of dimensions, targets and batch included, the likeliest first.
     kind
         What such an input is called.
 
@@ -40,7 +40,8 @@ def chosen(
     else:
         named = dict(values) if isinstance(values, dict) else dict(enumerate(values))
         if which is None:
-            fitting = [key for key, one in named.items() if one.dim() in dims]
+            fits = [[key for key, one in named.items() if one.dim() == dim] for dim in dims]
+            fitting = next(filter(None, fits), [])
             if len(fitting) != 1:
                 shapes = {key: tuple(one.shape[2:]) for key, one in named.items()}
                 raise InputError(

@@ -119,7 +119,7 @@ def _of_explanation(
     explanation: Any, original: Any, target: int, example: int, which: int | str | None
 ) -> tuple[Tensor, Any, str]:
     """Return attributions and series of one example, and a title."""
-    key, values = chosen(explanation.values, which, {3, 4}, "series (channels, time)")
+    key, values = chosen(explanation.values, which, (4, 3), "series (channels, time)")
     target, example = (
         index(target, len(values), "target"),
         index(example, values.shape[1], "example"),

@@ -157,7 +157,7 @@ def told(value: Any, signed: bool = False) -> str:
 
 
 def _of_explanation(explanation: Any, target: int, which: int | str | None) -> Table:
-    key, values = chosen(explanation.values, which, {3}, "table (features,)")
+    key, values = chosen(explanation.values, which, (3,), "table (features,)")
     target = index(target, values.shape[0], "target")
     examples = values.shape[1]
     at = np.minimum(np.arange(examples), explanation.scores.shape[1] - 1)

@@ -75,6 +75,21 @@ def test_explain_draws_and_saves_for_several_targets_by_name_and_number(run, pic
     assert explanation.values.shape == (2, 1, 3, 128, 128)
 
 
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_explain_writes_what_can_be_published(run, picture, tmp_path, ending):
+    result = run(
+        "explain", picture, "--method", "saliency", "--target", "dog", "--option",
+        "show_colorbar=true", "-o", f"x.{ending}",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    written = (tmp_path / f"x.{ending}").read_bytes()
+    assert written.startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[ending])
+    # Text is text, and no font of type 3, which publishers refuse.
+    assert ending != "svg" or b">dog, score" in written
+    assert ending != "pdf" or b"/CIDFontType2" in written
+    assert ending != "pdf" or b"/Type3" not in written
+
+
 def test_explain_without_a_target_explains_the_top_prediction(run, picture, tmp_path):
     result = run("explain", picture, "--method", "integrated_gradients", "--set", "n_steps=8")
     assert result.exit_code == 0, result.output

@@ -232,9 +232,18 @@ def test_text_of_the_user_s_is_escaped_in_html(model, x):
     assert "<script>" not in labelled._repr_html_()
 
 
-def test_what_is_no_picture_is_told_in_words():
+def test_rows_of_a_table_draw_themselves():
     explanation = ascribe.explain(nn.Linear(5, 3), torch.rand(2, 5), "saliency", [1])
-    assert explanation._repr_html_().startswith("<div><p>Explanation(Saliency of 1")
+    assert explanation._repr_html_().startswith("<div><img")
+    assert explanation._repr_png_().startswith(b"\x89PNG")
+
+
+def test_what_no_renderer_suits_is_told_in_words():
+    explanation = ascribe.explain(lambda x: x**2, torch.rand(2), "saliency")
+    assert explanation._repr_html_().startswith("<div><p>Explanation(Saliency of None")
+    assert explanation._repr_png_() is None
+    unknown = ascribe.explain(nn.Linear(5, 3), torch.full((2, 5), torch.nan), "input_x_gradient", 1)
+    assert unknown._repr_html_().startswith("<div><p>Explanation(InputXGradient of 1")
 
 
 def test_a_renderer_may_return_html(model, x):

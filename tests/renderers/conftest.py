@@ -66,7 +66,6 @@ def legible(monkeypatch):
     monkeypatch.setattr(Text, "draw", recording)
 
     def check(figure):
-        figure.draw_without_rendering()  # finds the places of axes
         texts.clear()
         figure.draw_without_rendering()
         once = list(dict.fromkeys(texts))

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -30,7 +32,7 @@ def test_bars_lead_from_the_base_value_to_the_score(explanation):
     found = steps(figure)
     assert found[0][1] == pytest.approx(score)
     assert found[-1][0] == pytest.approx(score - values.sum())
-    for above, below in zip(found, found[1:], strict=False):
+    for above, below in pairwise(found):
         assert above[0] == pytest.approx(below[1])
     lengths = [end - start for start, end in found]
     np.testing.assert_allclose(lengths, values[np.argsort(-np.abs(values))], rtol=1e-6)
