@@ -64,6 +64,11 @@ def test_everyone_tells_the_colours_apart(eyes):
     assert apart(ZERO, "white", eyes) > 15
 
 
+def test_for_is_red_and_against_is_blue():
+    assert np.argmax(to_rgb(FOR)) == 0
+    assert np.argmax(to_rgb(AGAINST)) == 2
+
+
 def test_what_would_not_do_is_found():
     assert apart("#d7191c", "#1a9641", "all") > 100
     assert apart("#d7191c", "#1a9641", "deuteranopes") < 40

@@ -1,6 +1,7 @@
 """Figures that are to be printed: nothing overlaps or is cut, and text stays text."""
 
 import re
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -91,6 +92,17 @@ def test_a_figure_can_be_published(renderer, ending, tmp_path):
         assert re.search(rf"<text[^>]*>{told}", path.read_text())
     if ending == "pdf":
         assert b"/Type3" not in path.read_bytes()
+
+
+def test_the_examples_of_the_documentation_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (Path(__file__).resolve().parents[2] / "docs" / "renderers.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) >= 6
+    names = {}
+    for block in blocks:
+        exec(block, names)
+    assert (tmp_path / "why.svg").exists()
 
 
 def test_no_figure_belongs_to_a_window():
