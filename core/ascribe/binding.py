@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 import torch
@@ -53,8 +54,21 @@ class Binding:
 
     def output(self, tensors: Iterable[Tensor], examples: Tensor) -> Any:
         """Return what the model returns for rows of which ``examples`` tells whose they are."""
-        args = [self._for_rows(value, examples) for value in self._args]
-        kwargs = {key: self._for_rows(value, examples) for key, value in self._kwargs.items()}
+        return self.run(self.leaves(tensors, examples))
+
+    def leaves(self, tensors: Iterable[Tensor], examples: Tensor) -> list[Tensor]:
+        """Return all that the model takes of its rows: inputs, then arguments that follow them."""
+        given = (*self._args, *self._kwargs.values())
+        # Copied even where each example comes once: the model may write to them.
+        rows = [v.detach()[examples.to(v.device)] for v in given if self._follows(v)]
+        return [*tensors, *rows]
+
+    def run(self, leaves: Iterable[Tensor]) -> Any:
+        """Return what the model returns for leaves."""
+        left = iter(leaves)
+        tensors = list(islice(left, len(self._inputs.tensors)))
+        args = [next(left) if self._follows(value) else value for value in self._args]
+        kwargs = {k: next(left) if self._follows(v) else v for k, v in self._kwargs.items()}
         names = self._inputs.names
         if names:
             return self._func(*args, **dict(zip(names, tensors, strict=True)), **kwargs)
@@ -62,7 +76,10 @@ class Binding:
 
     def scores(self, tensors: Iterable[Tensor], chunk: Chunk) -> Tensor:
         """Return the scores of the rows of a chunk: ``(targets, rows)`` or ``(targets, 1)``."""
-        output = self.output(tensors, chunk.of_rows())
+        return self.picked(self.output(tensors, chunk.of_rows()), chunk)
+
+    def picked(self, output: Any, chunk: Chunk) -> Tensor:
+        """Return the scores in what the model returned for the rows of a chunk: see `scores`."""
         several = len(self._pickers) > 1
         # A callable target may write to what it is given, and others come after it.
         outputs = (copied(output) if several else output for _ in self._pickers)
@@ -73,10 +90,9 @@ class Binding:
         self.scalar = self.scalar or any(score.dim() == 0 for score in scores)
         return torch.stack([_one_per_row(score, chunk.rows) for score in scores])
 
-    def _for_rows(self, value: Any, examples: Tensor) -> Any:
-        follows = isinstance(value, Tensor) and value.dim() and len(value) == self._inputs.batch
-        # Copied even where each example comes once: the model may write to it.
-        return value.detach()[examples.to(value.device)] if follows else value
+    def _follows(self, value: Any) -> bool:
+        """Whether an argument has one entry for each example."""
+        return isinstance(value, Tensor) and value.dim() > 0 and len(value) == self._inputs.batch
 
 
 def copied(value: Any) -> Any:

@@ -53,7 +53,7 @@ class Evaluations:
         additional_forward_args: Any = None,
     ) -> None:
         self.inputs = inputs
-        self._binding = Binding(forward_func, inputs, target, additional_forward_args)
+        self.binding = Binding(forward_func, inputs, target, additional_forward_args)
         self._modules = modules_in(forward_func)
         self._meter: tuple[float, float] | None = None
         self._probed = False
@@ -62,7 +62,7 @@ class Evaluations:
     @property
     def targets(self) -> int:
         """The number of targets."""
-        return self._binding.targets
+        return self.binding.targets
 
     def __call__(self, tensors: Iterable[Tensor], chunk: Chunk | None = None) -> Tensor:
         """Run the model once.
@@ -88,11 +88,11 @@ class Evaluations:
         """
         chunk = chunk or self.everything
         made(chunk.rows)
-        return self._binding.scores(tensors, chunk)
+        return self.binding.scores(tensors, chunk)
 
     def output(self, tensors: Iterable[Tensor], examples: Tensor) -> Any:
         """Return what the model returns for rows of which ``examples`` tells whose they are."""
-        return self._binding.output(tensors, examples)
+        return self.binding.output(tensors, examples)
 
     @property
     def everything(self) -> Chunk:
@@ -138,7 +138,7 @@ class Evaluations:
             self._compare(self._measured(two), alone, "examples")
         except (RuntimeError, MemoryError) as error:
             # One row at a time is all that fits: then a score of no dimension is told by that.
-            if not batching.out_of_memory(error) or self._binding.scalar:
+            if not batching.out_of_memory(error) or self.binding.scalar:
                 raise
 
     def check_independence(self, variants: int, vary: Vary, rows: int) -> None:

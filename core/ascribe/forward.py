@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
-from functools import cached_property
+from contextlib import AbstractContextManager, ExitStack
+from functools import cached_property, partial
 from numbers import Integral
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +13,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from ascribe import batching
+from ascribe import batching, replay
 from ascribe.batching import Chunk
 from ascribe.errors import AscribeWarning, InputError
 from ascribe.evaluations import Evaluations, Vary, at_least_single
@@ -21,6 +21,9 @@ from ascribe.guard import untouched, warn_if_training
 from ascribe.inputs import Inputs
 from ascribe.rehearsal import rehearsing
 from ascribe.targets import Targets
+
+#: Makes a progress bar, whose block is given what advances it.
+Bar = Callable[[], AbstractContextManager[Callable[[int], Any]]]
 
 
 class Forward(Evaluations):
@@ -128,10 +131,30 @@ class Forward(Evaluations):
         """
         clean = self.scores  # also measures memory, and finds out whether the model is coupled
         table = clean.new_empty((self.targets, variants, clean.shape[1]))
-        rows = check_count(perturbations_per_eval, "perturbations_per_eval")
+        most = check_count(perturbations_per_eval, "perturbations_per_eval")
         if rehearsing(variants * self.inputs.batch):
             return table.zero_()
-        limit = self.rows_for(variants) if rows is None else rows * self.inputs.batch
+        bar = partial(batching.progress, variants * self.inputs.batch, description, show_progress)
+        if not self._replayed(table, vary, most, bar):
+            self._evaluated(table, vary, most, bar)
+        return table
+
+    def _replayed(self, table: Tensor, vary: Vary, most: int | None, bar: Bar) -> bool:
+        """Fill a table of scores by a program of the model; False where that cannot be."""
+        variants = table.shape[1]
+        if table.shape[2] != self.inputs.batch or not replay.worthwhile(self, variants):
+            return False
+        rows = max(self.rows_that_fit(), replay.CPU_ROWS) if most is None else most
+        if self.coupled:  # as was just found
+            return False
+        recorded = replay.Replay(self, vary, variants)
+        with bar() as advance:
+            return recorded.fill(table, rows, advance)
+
+    def _evaluated(self, table: Tensor, vary: Vary, most: int | None, bar: Bar) -> None:
+        """Fill a table of scores by the model itself."""
+        variants = table.shape[1]
+        limit = self.rows_for(variants) if most is None else most * self.inputs.batch
         self.check_independence(variants, vary, limit)
 
         @torch.no_grad()
@@ -140,9 +163,8 @@ class Forward(Evaluations):
             examples = chunk.examples if scores.shape[1] == chunk.rows else slice(0, 1)
             table[:, chunk.variants, examples] = scores.to(table).unflatten(1, (chunk.copies, -1))
 
-        with batching.progress(variants * self.inputs.batch, description, show_progress) as bar:
-            self.run(variants, limit, work, bar)
-        return table
+        with bar() as advance:
+            self.run(variants, limit, work, advance)
 
     @property
     def outer(self) -> Inputs:

@@ -25,9 +25,15 @@ def noted() -> Iterator[list[str]]:
 
 def note(message: str, stacklevel: int = 2) -> None:
     """Warn of something that belongs to the result, once for each result that is collected."""
+    if remark(message):
+        warnings.warn(message, AscribeWarning, stacklevel=stacklevel + 1)
+
+
+def remark(message: str) -> bool:
+    """Keep with the result how it came about, without a warning; return whether it is news."""
     notes = _NOTES.get()
     if notes is not None:
         if message in notes:
-            return
+            return False
         notes.append(message)
-    warnings.warn(message, AscribeWarning, stacklevel=stacklevel + 1)
+    return True

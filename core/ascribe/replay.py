@@ -1,0 +1,179 @@
+"""Scores of many variants by a program in place of the model: the same numbers, sooner.
+
+The model itself runs three rows: the clean one, which gives its activations, and the first and the
+last variant, which show what the program has to be true to, and whether it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ascribe import batching
+from ascribe.batching import Chunk
+from ascribe.incremental import Incremental
+from ascribe.notes import remark
+from ascribe.prepare import prepared
+from ascribe.program import NoProgramError, Program, Tape, program_of
+from ascribe.rehearsal import made
+
+if TYPE_CHECKING:
+    from ascribe.evaluations import Evaluations, Vary
+
+#: So few rows are not worth a program, and so many at a time are best on a CPU: larger batches
+#: leave its caches.
+FEW_ROWS, CPU_ROWS = 16, 8
+
+#: By what share of the largest score a program may miss the model, by bits: other kernels round
+#: otherwise.
+ROUNDING = {torch.float32: 1e-4, torch.float64: 1e-10}
+
+_AS_IS: ContextVar[bool] = ContextVar("as_is", default=False)
+
+
+@contextmanager
+def models_as_they_are() -> Iterator[None]:
+    """Run the model itself for every evaluation in the block, with the kernels that it chooses.
+
+    Elsewhere perturbation methods may run what torch did in a few of its runs, made faster:
+    equal up to rounding.
+    """
+    token = _AS_IS.set(True)
+    try:
+        yield
+    finally:
+        _AS_IS.reset(token)
+
+
+class Replay:
+    """A model's runs, recorded, and run again on variants of its inputs.
+
+    Parameters
+    ----------
+    evaluations
+        The model, bound to its inputs.
+    vary
+        Returns variants, as `Forward.evaluate` takes it.
+    variants
+        How many there are.
+
+    Attributes
+    ----------
+    clean
+        The model's own scores of the first example: ``(targets, 1)``.
+    """
+
+    def __init__(self, evaluations: Evaluations, vary: Vary, variants: int) -> None:
+        self._evaluations, self._vary, self._variants = evaluations, vary, variants
+        first = Chunk(slice(0, 1), slice(0, 1))
+        last = Chunk(slice(variants - 1, variants), slice(0, 1))
+        ends = zip(self._rows(first), self._rows(last), strict=True)
+        self._tape, self.clean = self._recorded(self._clean(0), first)
+        both = Chunk(slice(0, 2), slice(0, 1))
+        self._other, self._ends = self._recorded([torch.cat(pair) for pair in ends], both)
+        self._program: Program | None = None
+
+    def fill(self, table: Tensor, rows: int, advance: Callable[[int], Any]) -> bool:
+        """Write scores to a table: ``(targets, variants, batch)``.
+
+        Parameters
+        ----------
+        table
+            Where to.
+        rows
+            How many share a run at most.
+        advance
+            Told the number of rows after each run.
+
+        Returns
+        -------
+        bool
+            False where the program is not true to the model, and the table is not to be used.
+        """
+        try:
+            self._program = prepared(program_of(self._tape, self._other))
+            for example in range(table.shape[2]):
+                self._fill(table, example, rows, advance)
+        except (NoProgramError, RuntimeError) as error:
+            if batching.out_of_memory(error):
+                raise
+            remark(f"the model itself ran on each variant of its inputs: {error}")
+            return False
+        return True
+
+    def _fill(self, table: Tensor, example: int, rows: int, advance: Callable[[int], Any]) -> None:
+        assert self._program is not None
+        kept = self._tape.values if example == 0 else None
+        clean = self._clean(example)
+        incremental = Incremental(self._program, clean, kept)
+        if kept is not None:
+            self._tape = self._other  # so that they go when they are not wanted any more
+
+        @torch.no_grad()
+        def work(chunk: Chunk) -> None:
+            varied = self._rows(chunk)
+            output = incremental.run(varied)
+            made(chunk.rows)
+            scores = self._evaluations.binding.picked(output, chunk).to(table)
+            table[:, chunk.variants, example] = scores
+            if example == 0:
+                self._check(table, chunk.variants)
+
+        for chunk in batching.chunks(self._variants, 1, rows):
+            own = Chunk(chunk.variants, slice(example, example + 1))
+            batching.run([own], work, advance=advance)
+        for name in incremental.mixed:
+            remark(f"from {name} on, all places were computed again: it has no rule of locality")
+
+    def _check(self, table: Tensor, variants: slice) -> None:
+        """Compare the first and the last variant with what the model itself said of them."""
+        for number, own in ((0, self._ends[:, 0]), (self._variants - 1, self._ends[:, 1])):
+            if not variants.start <= number < variants.stop:
+                continue
+            found = table[:, number, 0]
+            scale = max(float(t.abs().max().nan_to_num(0, 0)) for t in (self.clean, self._ends))
+            slack = ROUNDING[found.dtype] * scale
+            if not torch.allclose(found, own.to(found), rtol=0, atol=slack, equal_nan=True):
+                raise NoProgramError(
+                    "what torch did in one run does not tell what it does in others, or rows "
+                    "change one another's scores"
+                )
+
+    def _recorded(self, leaves: list[Tensor], chunk: Chunk) -> tuple[Tape, Tensor]:
+        with torch.no_grad():
+            with Tape(leaves) as tape:
+                output = self._evaluations.binding.run(leaves)
+                tape.end(output)
+            made(chunk.rows)
+            return tape, self._evaluations.binding.picked(output, chunk)
+
+    def _clean(self, example: int) -> list[Tensor]:
+        tensors = self._evaluations.inputs.tensors
+        return self._leaves([t[example : example + 1].clone() for t in tensors], example)
+
+    def _rows(self, chunk: Chunk) -> list[Tensor]:
+        """Return all that the model takes for the variants of one example."""
+        rows = self._evaluations.flat(self._vary(chunk), chunk)
+        return self._leaves(rows, chunk.examples.start)
+
+    def _leaves(self, tensors: Sequence[Tensor], example: int) -> list[Tensor]:
+        examples = torch.full((len(tensors[0]),), example)
+        return self._evaluations.binding.leaves(tensors, examples)
+
+
+def worthwhile(evaluations: Evaluations, variants: int) -> bool:
+    """Whether so many variants of the inputs are worth a program."""
+    inputs = evaluations.inputs
+    return (
+        variants >= FEW_ROWS
+        and inputs.batch > 0
+        and not _AS_IS.get()
+        and not evaluations.coupled
+        and not evaluations.small(variants)
+        and all(t.dtype in ROUNDING for t in inputs.tensors if t.is_floating_point())
+    )
