@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +17,18 @@ from ascribe.layers import saving_is_hooked
 Result = TypeVar("Result")
 
 
-def without_parameters(run: Callable[[], Result]) -> Result:
-    """Return what a function returns, with parameters out of its graph if it can do without."""
+def without_parameters(run: Callable[[], Result], copies: Copies | None = None) -> Result:
+    """Return what a function returns, with parameters out of its graph if it can do without.
+
+    Parameters
+    ----------
+    run
+        The function.
+    copies
+        What it tells of shifted copies that it makes: see `Copies`.
+    """
     try:
-        with DetachedParameters():
+        with DetachedParameters(copies):
             return run()
     except RuntimeError as error:
         if isinstance(error, AscribeError) or batching.out_of_memory(error):
@@ -29,12 +37,41 @@ def without_parameters(run: Callable[[], Result]) -> Result:
         return run()
 
 
+class Copies:
+    """Rows that are copies of examples, each with one shift for all its copies, which is zero.
+
+    A gradient with respect to the shift is the sum of those with respect to the copies. A
+    convolution of the copies can then take its part of it once, for the sum.
+    """
+
+    def __init__(self) -> None:
+        self._known: list[tuple[Tensor, int, Tensor]] = []
+
+    def add(self, rows: Tensor, shift: Tensor) -> None:
+        """Remember rows, ``(copies * examples, *features)``, that are shifted."""
+        self._known.append((rows, rows._version, shift))
+
+    def shift_of(self, rows: Any) -> Tensor | None:
+        """Return what rows were shifted by, if they are known and nobody wrote to them since."""
+        found = (s for r, version, s in self._known if r is rows and r._version == version)
+        return next(found, None)
+
+
 class DetachedParameters(TorchFunctionMode):
     """Keeps parameters out of the graph, for this thread alone, without touching the model.
 
     Gradients with respect to inputs need none of what autograd would save for parameters. A batch
     norm with fixed statistics would save its input all the same; here it saves its scale.
+
+    Parameters
+    ----------
+    copies
+        Rows whose convolutions take their gradient for the sum: see `Copies`.
     """
+
+    def __init__(self, copies: Copies | None = None) -> None:
+        super().__init__()
+        self._copies = copies
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -45,8 +82,73 @@ class DetachedParameters(TorchFunctionMode):
         # it has to save the same tensors both times.
         if getattr(func, "__name__", "") in _ACCESS or saving_is_hooked():
             return func(*args, **kwargs)
-        func = _batch_norm if func is functional.batch_norm else func
-        return func(*map(detached, args), **{k: detached(v) for k, v in kwargs.items()})
+        args, kwargs = tuple(map(detached, args)), {k: detached(v) for k, v in kwargs.items()}
+        if func is functional.batch_norm:
+            return _batch_norm(*args, **kwargs)
+        if func in _CONVOLUTIONS and self._copies is not None and args:
+            shift = self._copies.shift_of(args[0])
+            if shift is not None:
+                return _convolution_of_copies(func, shift, *args, **kwargs)
+        return func(*args, **kwargs)
+
+
+_CONVOLUTIONS = (torch.conv1d, torch.conv2d, torch.conv3d)
+
+
+def _convolution_of_copies(
+    func: Any,
+    shift: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    moving = weight.requires_grad or (bias is not None and bias.requires_grad)
+    if moving or isinstance(padding, str) or x.dim() != weight.dim():
+        return cast(Tensor, func(x, weight, bias, stride, padding, dilation, groups))
+    places = (stride, padding, dilation, groups)
+    made = ConvolutionOfCopies.apply(shift, func, x.detach(), weight, bias, *places)  # type: ignore[no-untyped-call]
+    return cast(Tensor, made)
+
+
+class ConvolutionOfCopies(torch.autograd.Function):
+    """A convolution by torch's own kernel, whose gradient is taken once for all copies."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        shift: Tensor,
+        func: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        *places: Any,
+    ) -> Any:
+        ctx.save_for_backward(weight)
+        ctx.shape, ctx.places = shift.shape, places
+        return func(x, weight, bias, *places)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (weight,), (gradient,) = ctx.saved_tensors, gradients
+        total = gradient.unflatten(0, (-1, ctx.shape[0])).sum(0)
+        dims = weight.dim() - 2
+        sides = [(one,) * dims if isinstance(one, int) else one for one in ctx.places[:3]]
+        found = torch.ops.aten.convolution_backward(
+            total,
+            total.new_empty(ctx.shape),
+            weight,
+            None,
+            *sides,
+            False,
+            (0,) * dims,
+            ctx.places[3],
+            (True, False, False),
+        )
+        return found[0], *[None] * 8
 
 
 def _batch_norm(

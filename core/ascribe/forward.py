@@ -129,27 +129,34 @@ class Forward(Evaluations):
             Scores of shape ``(targets, variants, batch)``, or ``(targets, variants, 1)`` from a
             model that returns one number for the whole batch; in single precision at least.
         """
+        recorded = self._recorded(variants, vary)
         clean = self.scores  # also measures memory, and finds out whether the model is coupled
         table = clean.new_empty((self.targets, variants, clean.shape[1]))
         most = check_count(perturbations_per_eval, "perturbations_per_eval")
         if rehearsing(variants * self.inputs.batch):
             return table.zero_()
         bar = partial(batching.progress, variants * self.inputs.batch, description, show_progress)
-        if not self._replayed(table, vary, most, bar):
-            self._evaluated(table, vary, most, bar)
+        if recorded is not None and not self.coupled:
+            rows = max(self.rows_that_fit(), replay.CPU_ROWS) if most is None else most
+            with bar() as advance:
+                if recorded.fill(table, rows, advance):
+                    return table
+        self._evaluated(table, vary, most, bar)
         return table
 
-    def _replayed(self, table: Tensor, vary: Vary, most: int | None, bar: Bar) -> bool:
-        """Fill a table of scores by a program of the model; False where that cannot be."""
-        variants = table.shape[1]
-        if table.shape[2] != self.inputs.batch or not replay.worthwhile(self, variants):
-            return False
-        rows = max(self.rows_that_fit(), replay.CPU_ROWS) if most is None else most
-        if self.coupled:  # as was just found
-            return False
+    def _recorded(self, variants: int, vary: Vary) -> replay.Replay | None:
+        """Return the model's runs, recorded, where many variants are wanted."""
+        if rehearsing(0) or not replay.worthwhile(self, variants):
+            return None
+        batch = self.inputs.batch
+        if batch > 1 and (self.scores.shape[1] != batch or self.coupled):
+            return None
         recorded = replay.Replay(self, vary, variants)
-        with bar() as advance:
-            return recorded.fill(table, rows, advance)
+        if batch == 1:  # then it has run the clean batch
+            self.note_memory(recorded.memory, 1)
+            self.__dict__.setdefault("scores", at_least_single(recorded.clean))
+        self.coupled = self.coupled or recorded.coupled
+        return recorded
 
     def _evaluated(self, table: Tensor, vary: Vary, most: int | None, bar: Bar) -> None:
         """Fill a table of scores by the model itself."""

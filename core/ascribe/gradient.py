@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ascribe.batching import Chunk
-from ascribe.detached import without_parameters
+from ascribe.detached import Copies, without_parameters
 from ascribe.errors import AscribeWarning, InputError
 from ascribe.evaluations import Vary, at_least_single
 from ascribe.forward import Forward, check_count
@@ -61,9 +61,17 @@ def sum_of_gradients(
     """
     _check_differentiable(forward.inputs.tensors)
 
+    plain = under is nullcontext and all(
+        tensor.dtype in (torch.float32, torch.float64) for tensor in forward.inputs.tensors
+    )
+
     def each(chunk: Chunk) -> Iterator[Tensor]:
-        for part in gradients_at(forward, forward.flat(vary(chunk), chunk), chunk, under):
-            yield weighed(part, weights, chunk)
+        points = forward.flat(vary(chunk), chunk)
+        if plain:
+            yield from gradient_of_sum(forward, points, weights[chunk.variants], chunk)
+        else:
+            for part in gradients_at(forward, points, chunk, under):
+                yield weighed(part, weights, chunk)
 
     rows = gradient_rows(forward, len(weights), internal_batch_size)
     forward.check_independence(len(weights), vary, rows)
@@ -198,8 +206,46 @@ def gradients_at(
     return differentiated(run)[1]
 
 
+def gradient_of_sum(
+    forward: Forward, points: Iterable[Tensor], weights: Tensor, chunk: Chunk
+) -> tuple[Tensor, ...]:
+    """Return the gradient of a weighted sum of scores over a chunk's variants of each example.
+
+    Parameters
+    ----------
+    forward
+        The model.
+    points
+        One tensor ``(rows, *features)`` for each input, in single or double precision.
+    weights
+        ``(variants of the chunk,)``.
+    chunk
+        Which rows they are, as `Forward.__call__` takes it.
+
+    Returns
+    -------
+    tuple of Tensor
+        For each input, ``(targets, examples, *features)`` in its dtype.
+    """
+    copies = Copies()
+
+    def run() -> tuple[list[Tensor], Tensor]:
+        shifts, rows = [], []
+        for point in points:
+            by_variant = point.unflatten(0, (chunk.copies, -1))
+            shifts.append(torch.zeros_like(by_variant[0], requires_grad=True))
+            rows.append((by_variant + shifts[-1]).flatten(0, 1))
+            copies.add(rows[-1], shifts[-1])
+        return shifts, forward(rows, chunk)
+
+    each = weights.repeat_interleave(chunk.rows // chunk.copies)
+    return differentiated(run, each, copies)[1]
+
+
 def differentiated(
     run: Callable[[], tuple[list[Tensor], Tensor]],
+    weights: Tensor | None = None,
+    copies: Copies | None = None,
 ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
     """Return leaves of a graph and the gradient of each target's score with respect to them.
 
@@ -207,22 +253,29 @@ def differentiated(
     ----------
     run
         Returns the leaves and the scores ``(targets, rows)`` that came of them.
+    weights
+        Of each row in the sum that is differentiated: ``(rows,)``; by default ones.
+    copies
+        As `ascribe.detached.without_parameters` takes it.
 
     Raises
     ------
     InputError
         If the scores do not depend on the leaves differentiably.
     """
-    return without_parameters(lambda: _differentiated(run))
+    return without_parameters(lambda: _differentiated(run, weights), copies)
 
 
 def _differentiated(
-    run: Callable[[], tuple[list[Tensor], Tensor]],
+    run: Callable[[], tuple[list[Tensor], Tensor]], weights: Tensor | None
 ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
     with torch.inference_mode(False), torch.enable_grad():
         leaves, scores = run()
         check_graph(scores)
-        each = [_gradient(scores, index, leaves) for index in range(len(scores))]
+        seed = torch.ones_like(scores[0])
+        if weights is not None:  # of one score for the whole batch, there is one variant
+            seed = seed * weights[: len(seed)].to(seed)
+        each = [_gradient(scores, index, leaves, seed) for index in range(len(scores))]
     return leaves, tuple(map(torch.stack, zip(*each, strict=True)))
 
 
@@ -244,11 +297,11 @@ def _check_differentiable(tensors: Iterable[Tensor]) -> None:
             )
 
 
-def _gradient(scores: Tensor, index: int, leaves: list[Tensor]) -> list[Tensor]:
+def _gradient(scores: Tensor, index: int, leaves: list[Tensor], seed: Tensor) -> list[Tensor]:
     found = torch.autograd.grad(
         scores[index],
         leaves,
-        grad_outputs=torch.ones_like(scores[index]),
+        grad_outputs=seed,
         retain_graph=index < len(scores) - 1,
         allow_unused=True,
     )

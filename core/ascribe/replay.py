@@ -66,6 +66,10 @@ class Replay:
     ----------
     clean
         The model's own scores of the first example: ``(targets, 1)``.
+    memory
+        How much memory its run took.
+    coupled
+        Whether two rows share a score.
     """
 
     def __init__(self, evaluations: Evaluations, vary: Vary, variants: int) -> None:
@@ -73,9 +77,11 @@ class Replay:
         first = Chunk(slice(0, 1), slice(0, 1))
         last = Chunk(slice(variants - 1, variants), slice(0, 1))
         ends = zip(self._rows(first), self._rows(last), strict=True)
-        self._tape, self.clean = self._recorded(self._clean(0), first)
+        with batching.MemoryMeter() as self.memory:
+            self._tape, self.clean = self._recorded(self._clean(0), first)
         both = Chunk(slice(0, 2), slice(0, 1))
         self._other, self._ends = self._recorded([torch.cat(pair) for pair in ends], both)
+        self.coupled = self._ends.shape[1] == 1
         self._program: Program | None = None
 
     def fill(self, table: Tensor, rows: int, advance: Callable[[int], Any]) -> bool:
