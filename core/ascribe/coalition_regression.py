@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ascribe.coalition_pairs import Pairs
+from ascribe.standard_errors import error_of_sum
 
 #: Below which share of the largest eigenvalue the normal equations do not determine the values.
 SINGULAR = 1e-9
@@ -113,17 +114,14 @@ class _Fit:
     def _errors(self, rows: Tensor, parts: Tensor) -> Tensor:
         """Return the deviation of a sum of ``rows * parts``, ``(pairs, players or columns)``.
 
-        Pairs that were left to chance vary about their mean. How many these are is not the
-        caller's choice, so errors are as wide as Student's distribution makes them for so few.
+        Pairs that were left to chance vary about their mean.
         """
         drawn = self._pairs.chance.to(parts) > 0
         count = int(drawn.sum())
         if not count:
             return parts.new_zeros(rows.shape[1], parts.shape[1])
-        if count <= 3:
-            return parts.new_full((rows.shape[1], parts.shape[1]), float("inf"))
         rows, parts, chance = rows[drawn], parts[drawn], self._chance[drawn]
         mean = rows.T @ parts / count
         squares = rows.square().T @ (chance * parts.square())
         squares -= 2 * mean * (rows.T @ (chance * parts)) - mean.square() * chance.sum()
-        return squares.clamp(min=0).mul(count / (count - 3)).sqrt()
+        return error_of_sum(squares, count)
