@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ascribe.coalition_tables import numbered
+
 #: Up to how many pairs of one size are listed to draw from; of more, repeats are drawn again.
 LISTED = 20_000
 
@@ -96,7 +98,7 @@ def uniform_pairs(players: int, most: int, generator: torch.Generator) -> Pairs:
     free = players - 1  # the first player is in, or its complement is taken
     if free < 60 and 2**free <= max(most, LISTED):
         numbers = torch.randperm(2**free, generator=generator)[:most]
-        others = (numbers[:, None] >> torch.arange(free) & 1).bool()
+        others = numbered(numbers, free)
     else:
         others = torch.rand(most, free, generator=generator) < 0.5
     members = torch.cat([torch.ones(len(others), 1, dtype=torch.bool), others], dim=1)
