@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -150,9 +151,9 @@ def _spread(share: list[float], draws: int, generator: torch.Generator) -> list[
 
 def _every(players: int, size: int) -> Tensor:
     """Return one coalition of every pair of a size."""
-    chosen = list(_subsets(players, size))
-    members = torch.zeros(len(chosen), players, dtype=torch.bool)
-    return members.scatter_(1, torch.tensor(chosen), True)
+    joined = itertools.chain.from_iterable(_subsets(players, size))
+    chosen = torch.from_numpy(np.fromiter(joined, np.int64)).reshape(-1, size)
+    return torch.zeros(len(chosen), players, dtype=torch.bool).scatter_(1, chosen, True)
 
 
 def _subsets(players: int, size: int) -> Iterator[tuple[int, ...]]:

@@ -89,7 +89,8 @@ class KernelShap(CoalitionAttribution):
             note(
                 f"{n_samples} coalitions do not determine the values of {players} features: they "
                 f"are unbiased, but by chance may be far off (return_standard_errors tells); take "
-                f"n_samples={2 * players + 4} or more, or group features with feature_mask"
+                f"n_samples={min(2 * players + 4, 2**players - 2)} or more, or group features with "
+                f"feature_mask"
             )
         return values, errors
 
