@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ascribe.coalition_pairs import Pairs
+from ascribe.coalitions import Game
 from ascribe.standard_errors import error_of_sum
 
 #: Below which share of the largest eigenvalue the normal equations do not determine the values.
@@ -24,6 +25,22 @@ SINGULAR = 1e-9
 
 #: How much of a pair's value may be left to itself: its residual tells nothing below.
 SATURATED = 1e-6
+
+
+def values_by_pairs(game: Game, pairs: Pairs, constrained: bool) -> tuple[Tensor, Tensor, bool]:
+    """Return the values of a game's players, their errors, and whether pairs determine them.
+
+    Parameters
+    ----------
+    game
+        Is evaluated on both coalitions of each pair, and on that of nobody.
+    pairs, constrained
+        As `regressed` takes them.
+    """
+    none = torch.zeros(1, game.players, dtype=torch.bool)
+    table = game.values(torch.cat([none, pairs.members, ~pairs.members]))
+    inside, outside = table[:, 1:].chunk(2, dim=1)
+    return regressed(pairs, inside - outside, game.of_all - table[:, 0], constrained)
 
 
 def regressed(

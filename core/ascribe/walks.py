@@ -72,7 +72,7 @@ def there_and_back(game: Game, orders: Tensor) -> Tensor:
 
 def random_orders(generator: torch.Generator, walks: int, players: int) -> Tensor:
     """Return orders drawn at random: ``(walks, players)``."""
-    return torch.rand(walks, players, generator=generator, dtype=torch.float64).argsort(1)
+    return torch.stack([torch.randperm(players, generator=generator) for _ in range(walks)])
 
 
 def mean_and_error(units: Tensor) -> tuple[Tensor, Tensor]:
