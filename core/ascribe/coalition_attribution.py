@@ -94,8 +94,8 @@ class CoalitionAttribution(SampledAttribution):
             Return attributions in the form of the inputs (True), or one number for each feature,
             ``(batch, features)``, in the order of the numbers in the mask.
         return_standard_errors
-            Return a pair: attributions, and the standard error of each. An error of 0 says that
-            the number is exact, an infinite one that nothing is known of its error.
+            Return a pair: attributions, and the standard error of each: 0 where the number is
+            exact or all draws agree on it, infinite where draws are too few to tell.
 
         Returns
         -------

@@ -13,8 +13,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from ascribe.coalition_tables import numbered
 
 #: Up to how many pairs of one size are listed to draw from; of more, repeats are drawn again.
 LISTED = 20_000
@@ -96,7 +99,7 @@ def uniform_pairs(players: int, most: int, generator: torch.Generator) -> Pairs:
     free = players - 1  # the first player is in, or its complement is taken
     if free < 60 and 2**free <= max(most, LISTED):
         numbers = torch.randperm(2**free, generator=generator)[:most]
-        others = (numbers[:, None] >> torch.arange(free) & 1).bool()
+        others = numbered(numbers, free)
     else:
         others = torch.rand(most, free, generator=generator) < 0.5
     members = torch.cat([torch.ones(len(others), 1, dtype=torch.bool), others], dim=1)
@@ -148,9 +151,9 @@ def _spread(share: list[float], draws: int, generator: torch.Generator) -> list[
 
 def _every(players: int, size: int) -> Tensor:
     """Return one coalition of every pair of a size."""
-    chosen = list(_subsets(players, size))
-    members = torch.zeros(len(chosen), players, dtype=torch.bool)
-    return members.scatter_(1, torch.tensor(chosen), True)
+    joined = itertools.chain.from_iterable(_subsets(players, size))
+    chosen = torch.from_numpy(np.fromiter(joined, np.int64)).reshape(-1, size)
+    return torch.zeros(len(chosen), players, dtype=torch.bool).scatter_(1, chosen, True)
 
 
 def _subsets(players: int, size: int) -> Iterator[tuple[int, ...]]:

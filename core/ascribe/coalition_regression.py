@@ -17,12 +17,30 @@ import torch
 from torch import Tensor
 
 from ascribe.coalition_pairs import Pairs
+from ascribe.coalitions import Game
+from ascribe.standard_errors import error_of_sum
 
 #: Below which share of the largest eigenvalue the normal equations do not determine the values.
 SINGULAR = 1e-9
 
 #: How much of a pair's value may be left to itself: its residual tells nothing below.
 SATURATED = 1e-6
+
+
+def values_by_pairs(game: Game, pairs: Pairs, constrained: bool) -> tuple[Tensor, Tensor, bool]:
+    """Return the values of a game's players, their errors, and whether pairs determine them.
+
+    Parameters
+    ----------
+    game
+        Is evaluated on both coalitions of each pair, and on that of nobody.
+    pairs, constrained
+        As `regressed` takes them.
+    """
+    none = torch.zeros(1, game.players, dtype=torch.bool)
+    table = game.values(torch.cat([none, pairs.members, ~pairs.members]))
+    inside, outside = table[:, 1:].chunk(2, dim=1)
+    return regressed(pairs, inside - outside, game.of_all - table[:, 0], constrained)
 
 
 def regressed(
@@ -113,17 +131,14 @@ class _Fit:
     def _errors(self, rows: Tensor, parts: Tensor) -> Tensor:
         """Return the deviation of a sum of ``rows * parts``, ``(pairs, players or columns)``.
 
-        Pairs that were left to chance vary about their mean. How many these are is not the
-        caller's choice, so errors are as wide as Student's distribution makes them for so few.
+        Pairs that were left to chance vary about their mean.
         """
         drawn = self._pairs.chance.to(parts) > 0
         count = int(drawn.sum())
         if not count:
             return parts.new_zeros(rows.shape[1], parts.shape[1])
-        if count <= 3:
-            return parts.new_full((rows.shape[1], parts.shape[1]), float("inf"))
         rows, parts, chance = rows[drawn], parts[drawn], self._chance[drawn]
         mean = rows.T @ parts / count
         squares = rows.square().T @ (chance * parts.square())
         squares -= 2 * mean * (rows.T @ (chance * parts)) - mean.square() * chance.sum()
-        return squares.clamp(min=0).mul(count / (count - 3)).sqrt()
+        return error_of_sum(squares, count)

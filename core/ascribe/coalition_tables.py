@@ -36,7 +36,12 @@ class AllCoalitions:
 
     def __getitem__(self, which: slice) -> Tensor:
         numbers = torch.arange(which.start, min(which.stop, len(self)))
-        return (numbers[:, None] >> torch.arange(self._players) & 1).bool()
+        return numbered(numbers, self._players)
+
+
+def numbered(numbers: Tensor, players: int) -> Tensor:
+    """Return coalitions by their numbers, ``(coalitions, players)``: see `AllCoalitions`."""
+    return (numbers[:, None] >> torch.arange(players) & 1).bool()
 
 
 def exact_values(game: Game, weight: Callable[[int, int], float]) -> Tensor:

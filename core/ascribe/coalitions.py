@@ -139,6 +139,6 @@ class Game:
 
 def _rows(forward: Forward, background: Any) -> list[Tensor]:
     """Return the rows of a background, among what is attributed: ``(rows, 1, *features)`` each."""
-    made = pools(forward.outer, forward.outer.pack(forward.outer.tensors), background)
+    made = pools(forward.outer, forward.outer.pack(forward.outer.tensors), background, "background")
     everything = Chunk(slice(0, len(made[0])), slice(0, 1))
     return list(forward.lift([pool[:, None] for pool in made], everything))

@@ -53,7 +53,17 @@ def halves(groups: FeatureGroups) -> Node:
     """Return a hierarchy of neighbours: each node is cut in half along its longest side.
 
     Inputs are set apart first.
+
+    Raises
+    ------
+    InputError
+        If examples have groups of their own, which lie elsewhere in each.
     """
+    if not groups.shared:
+        raise InputError(
+            "features of each example's own lie elsewhere in each and have no hierarchy in common: "
+            "give one as hierarchy, or explain one example at a time"
+        )
     seen: set[int] = set()
     parts = []
     for indices in groups.indices:
@@ -67,12 +77,13 @@ def halves(groups: FeatureGroups) -> Node:
 
 def _centres(indices: Tensor, count: int) -> dict[int, list[float]]:
     """Return the mean place of each group that an input has."""
-    sides = [torch.arange(side, dtype=torch.float64) for side in indices.shape[1:]]
+    # A lone number for each example lies at a place, too.
+    sides = [torch.arange(side, dtype=torch.float64) for side in indices.shape[1:] or (1,)]
     grid = torch.stack(torch.meshgrid(*sides, indexing="ij"), -1).flatten(0, -2)
     flat = indices.flatten().cpu()
     sizes = torch.bincount(flat, minlength=count)
     total = torch.zeros(count, grid.shape[-1], dtype=torch.float64)
-    total.index_add_(0, flat, grid.repeat(len(indices), 1))
+    total.index_add_(0, flat, grid)
     centres = (total / sizes[:, None].clamp(min=1)).tolist()
     return {feature: centres[feature] for feature in torch.nonzero(sizes).flatten().tolist()}
 

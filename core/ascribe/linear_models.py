@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from ascribe.errors import InputError
+from ascribe.notes import note
 
 #: The most sweeps of coordinate descent, and the change that ends it, as a share of the largest
 #: coefficient.
@@ -21,6 +22,12 @@ SWEEPS, SETTLED = 10_000, 1e-14
 
 #: How many coefficients at a time may be found not to be zero, at least.
 FEW = 64
+
+#: How often signs of coefficients are guessed, and of at most how many.
+GUESSES, GUESSED = 20, 512
+
+#: How far equations for coefficients of known signs may be off, as a share of their right side.
+SOLVED = 1e-12
 
 
 class LinearModel(ABC):
@@ -56,6 +63,11 @@ class LinearModel(ABC):
         found = self.solve(root * centred, (root * rest[..., None])[..., 0], total)
         return found.masked_fill(unknown, float("nan"))
 
+    @property
+    def unshrunk(self) -> LinearModel:
+        """A model whose coefficients vary as those of this one do, or more: for their errors."""
+        return self
+
     @abstractmethod
     def solve(self, x: Tensor, y: Tensor, total: Tensor) -> Tensor:
         """Return b that minimises ``|y - x b| ** 2`` and the penalty.
@@ -78,7 +90,13 @@ class LinearRegression(LinearModel):
     def solve(self, x: Tensor, y: Tensor, total: Tensor) -> Tensor:
         if 0 in x.shape:
             return x.new_zeros(x.shape[0], x.shape[2])
-        return (torch.linalg.pinv(x) @ y[..., None])[..., 0]
+        if x.shape[1] <= x.shape[2]:
+            note(
+                f"{x.shape[1]} samples do not determine {x.shape[2]} coefficients and a constant: "
+                f"they are the smallest that fit, and may be far off; take more samples, or Ridge "
+                f"or Lasso"
+            )
+        return _times(torch.linalg.pinv(x), y)
 
 
 class Ridge(LinearModel):
@@ -101,9 +119,9 @@ class Ridge(LinearModel):
         turned, alpha = x.mT, (self.alpha / total.masked_fill(total == 0, 1))[..., None]
         if samples < features:  # the smaller of the two matrices that give the same
             matrix = x @ turned + alpha * torch.eye(samples).to(x)
-            return (turned @ torch.linalg.solve(matrix, y[..., None]))[..., 0]
+            return _times(turned, torch.linalg.solve(matrix, y))
         matrix = turned @ x + alpha * torch.eye(features).to(x)
-        return torch.linalg.solve(matrix, turned @ y[..., None])[..., 0]
+        return torch.linalg.solve(matrix, _times(turned, y))
 
 
 class Lasso(LinearModel):
@@ -111,8 +129,11 @@ class Lasso(LinearModel):
 
     It sets small coefficients to zero.
 
-    Tibshirani, "Regression Shrinkage and Selection via the Lasso", JRSS B 58, 1996; by the
-    coordinate descent of Friedman, Hastie and Tibshirani, JSS 33, 2010,
+    Tibshirani, "Regression Shrinkage and Selection via the Lasso", JRSS B 58, 1996. Coefficients of
+    known signs solve linear equations; signs are guessed from the last solution until they agree
+    with it (the primal-dual active sets of Hintermüller, Ito and Kunisch, SIAM J. Optim. 13, 2002,
+    https://doi.org/10.1137/S1052623401383558). Where they do not, and where coefficients are many,
+    by the coordinate descent of Friedman, Hastie and Tibshirani, JSS 33, 2010,
     https://doi.org/10.18637/jss.v033.i01
 
     Parameters
@@ -124,7 +145,38 @@ class Lasso(LinearModel):
     def __init__(self, alpha: float = 0.01) -> None:
         self.alpha = _positive(alpha)
 
+    @property
+    def unshrunk(self) -> LinearModel:
+        """The same before coefficients are shrunk: one that happens to be 0 is not exact."""
+        return _Unshrunk(self.alpha)
+
     def solve(self, x: Tensor, y: Tensor, total: Tensor) -> Tensor:
+        if not x.shape[2] <= min(x.shape[1], GUESSED):
+            return self._descended(x, y)
+        b, settled = self._guessed(x, y)
+        if not bool(settled.all()):
+            b[~settled] = self._descended(x[~settled], y[~settled])
+        return b
+
+    def _guessed(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return coefficients, and for which regressions they are the best there are."""
+        gram, towards = x.mT @ x, _times(x.mT, y)
+        curvature = gram.diagonal(dim1=1, dim2=2)
+        b = signs = torch.zeros_like(towards)
+        largest = towards.abs().amax(1) + self.alpha
+        for _ in range(GUESSES):
+            slope = towards - _times(gram, b)
+            found = torch.nn.functional.softshrink(curvature * b + slope, self.alpha).sign()
+            off = ((slope - self.alpha * signs) * signs).abs().amax(1)  # the equations' error
+            settled = (found == signs).all(1) & (off <= SOLVED * largest)
+            if bool(settled.all()):
+                break
+            signs, there = found, found.abs()
+            matrix = gram * there[:, None] * there[..., None] + torch.diag_embed(1 - there)
+            b, _ = torch.linalg.solve_ex(matrix, (towards - self.alpha * signs) * there)
+        return b, settled
+
+    def _descended(self, x: Tensor, y: Tensor) -> Tensor:
         regressions, samples, features = x.shape
         columns = x.permute(2, 0, 1).contiguous()
         curvature = columns.square().sum(2)
@@ -158,6 +210,22 @@ class Lasso(LinearModel):
                 largest = torch.maximum(largest, change.abs())
             if bool((largest <= SETTLED * b[active].abs().amax(0)).all()):
                 return
+
+
+class _Unshrunk(Lasso):
+    """The best of each coefficient beside the others of a lasso, without a penalty of its own.
+
+    That of the lasso is nearer zero by at most alpha and moves no further than this one.
+    """
+
+    def solve(self, x: Tensor, y: Tensor, total: Tensor) -> Tensor:
+        b = super().solve(x, y, total)
+        pull = _times(x.mT, y - _times(x, b))
+        return b + pull / x.square().sum(1).clamp(min=1e-300)
+
+
+def _times(matrices: Tensor, vectors: Tensor) -> Tensor:
+    return (matrices @ vectors[..., None])[..., 0]
 
 
 def fitted(model: Any, x: Tensor, y: Tensor, weights: Tensor) -> Tensor:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ascribe.errors import InputError
 from ascribe.inputs import Inputs
 
 
-def pools(inputs: Inputs, given: Any, baselines: Any) -> list[Tensor]:
+def pools(inputs: Inputs, given: Any, baselines: Any, what: str = "baselines") -> list[Tensor]:
     """Return the baselines to draw from, ``(baselines, *features)`` for each input, in one number.
 
     Those of several inputs are drawn together, so each input must have as many; one is for all.
@@ -25,6 +26,8 @@ def pools(inputs: Inputs, given: Any, baselines: Any) -> list[Tensor]:
     baselines
         A tensor ``(baselines, *features)``, or a number, for each input; or a function that makes
         these, of the inputs or of nothing.
+    what
+        What they are called in an error.
 
     Raises
     ------
@@ -34,30 +37,32 @@ def pools(inputs: Inputs, given: Any, baselines: Any) -> list[Tensor]:
     if callable(baselines):
         baselines = baselines(given) if inspect.signature(baselines).parameters else baselines()
     pools = [
-        _pool(index, pool, tensor)
+        _pool(f"{what} {index}", pool, tensor)
         for index, (pool, tensor) in enumerate(
-            zip(inputs.per_input(baselines, "baselines"), inputs.tensors, strict=True)
+            zip(inputs.per_input(baselines, what), inputs.tensors, strict=True)
         )
     ]
     size = max(map(len, pools))
     if {len(pool) for pool in pools} - {1, size}:
         raise InputError(
-            f"each input must have as many baselines to draw from, but there are "
+            f"{what} must have as many rows for each input, but have "
             f"{[len(pool) for pool in pools]}"
         )
     return [pool.expand(size, *pool.shape[1:]) for pool in pools]
 
 
-def _pool(index: int, pool: Any, tensor: Tensor) -> Tensor:
+def _pool(what: str, pool: Any, tensor: Tensor) -> Tensor:
     if isinstance(pool, (int, float)):
-        pool = tensor.new_full((1, *tensor.shape[1:]), pool)
+        exact = torch.float64 if isinstance(pool, float) else torch.int64
+        pool = torch.full((1, *tensor.shape[1:]), pool, dtype=exact)
     if not isinstance(pool, Tensor):
-        raise InputError(
-            f"baselines {index} must be a tensor to draw from, or a number, but are {pool!r}"
-        )
+        raise InputError(f"{what} must be a tensor to draw from, or a number, but is {pool!r}")
     if pool.shape[1:] != tensor.shape[1:] or not len(pool):
         raise InputError(
-            f"baselines {index} must have the shape (baselines, *{tuple(tensor.shape[1:])}), to "
-            f"draw from, but have {tuple(pool.shape)}"
+            f"{what} must have the shape (rows, *{tuple(tensor.shape[1:])}), of one row at least, "
+            f"but has {tuple(pool.shape)}"
         )
-    return pool.detach().to(tensor)
+    converted = pool.detach().to(tensor)
+    if not torch.equal(converted.to(pool), pool) and not tensor.is_floating_point():
+        raise InputError(f"{what} must hold whole numbers as its input does ({tensor.dtype})")
+    return converted

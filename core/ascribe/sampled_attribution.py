@@ -29,7 +29,7 @@ class Estimate:
     Attributes
     ----------
     attributions, standard_errors
-        In the form that ``attribute`` returns. An error of 0 says that the number is exact.
+        In the form that ``attribute`` returns.
     n_samples
         How many samples that took.
     seconds
@@ -43,8 +43,12 @@ class Estimate:
 
     @property
     def largest_error(self) -> float:
-        """The largest standard error of all."""
-        largest = [float(e.max()) for e in tree_leaves(self.standard_errors) if e.numel()]
+        """The largest standard error of all that are numbers."""
+        largest = [
+            float(e.nan_to_num(0, float("inf")).max())
+            for e in tree_leaves(self.standard_errors)
+            if e.numel()
+        ]
         return max(largest, default=0.0)
 
 
@@ -65,8 +69,9 @@ class SampledAttribution(PerturbationAttribution):
     ) -> Iterator[Estimate]:
         """Yield estimates that grow more precise, until they are precise enough or time is up.
 
-        Each round draws as many samples as all before it, with a seed of its own, and counts by
-        their number. Between two estimates nothing is held of the model.
+        Each round draws as many samples as all before it, with a seed of its own. It counts by
+        their number, or alone where it is more precise by itself. Between two estimates nothing is
+        held of the model.
 
         Parameters
         ----------
@@ -111,11 +116,12 @@ class SampledAttribution(PerturbationAttribution):
             values, errors = self.attribute(**given, return_standard_errors=True)
             spent += time.perf_counter() - begun
             new = Estimate(values, errors, size, time.perf_counter() - started)
-            exact = new.largest_error == 0
+            exact = new.largest_error == 0 and self._exhausted(given)
+            alone = replace(new, n_samples=new.n_samples + (total.n_samples if total else 0))
             if exact or total is None or not math.isfinite(total.largest_error):
-                total = replace(new, n_samples=new.n_samples + (total.n_samples if total else 0))
-            else:
-                total = _together(total, new)
+                total = alone
+            else:  # what samples tell may grow faster than their number
+                total = min(_together(total, new), alone, key=lambda each: each.largest_error)
             yield total
             if exact or (tolerance is not None and total.largest_error <= tolerance):
                 return
@@ -126,6 +132,11 @@ class SampledAttribution(PerturbationAttribution):
                 size = min(size, int(left * total.n_samples / max(spent, 1e-9)))
                 if size < max(1, total.n_samples // 8):
                     return
+
+    def _exhausted(self, given: dict[str, Any]) -> bool:
+        """Whether more samples would be no more evaluations: there is nothing left to draw."""
+        more = {**given, "n_samples": 2 * given["n_samples"]}
+        return self.cost(**more) == self.cost(**given)
 
     def _options(self, inputs: Any, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
         signature = inspect.signature(self.attribute)

@@ -9,6 +9,10 @@ import torch
 from torch import Tensor
 
 from ascribe.errors import InputError
+from ascribe.notes import note
+
+#: By what share of their own spread samples that count differ at least.
+ALIKE = 1e-9
 
 
 class ExponentialKernel:
@@ -53,6 +57,36 @@ def get_exp_kernel_similarity_function(
 ) -> ExponentialKernel:
     """Return an exponential kernel, by the name and parameters that users of Captum know."""
     return ExponentialKernel(distance_mode, kernel_width)
+
+
+def checked_weights(weights: Tensor, features: Tensor) -> Tensor:
+    """Return how much samples count, ``(examples, samples)``; warn where they are all alike.
+
+    Parameters
+    ----------
+    weights
+        That.
+    features
+        What the samples have: ``(samples, features)``.
+
+    Raises
+    ------
+    InputError
+        If a number is negative.
+    """
+    if bool((weights < 0).any()):
+        raise InputError("similarity_func must return numbers of at least 0")
+    x = features.to(weights)
+    shares = weights / weights.sum(1, keepdim=True).clamp(min=1e-300)
+    spread = shares @ x.square() - (shares @ x).square()
+    alike = spread.amax(1) <= ALIKE * (x - x.mean(0)).square().amax()
+    if bool(alike.any()):
+        note(
+            f"the samples of example {int(alike.nonzero()[0])} that count are all alike, so its "
+            f"coefficients tell nothing: others are too far away for similarity_func (take a "
+            f"larger kernel_width), or n_samples is too small"
+        )
+    return weights
 
 
 def _cosine(one: Tensor, other: Tensor) -> Tensor:

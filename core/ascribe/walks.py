@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ascribe.coalitions import Game
+from ascribe.standard_errors import error_of_mean
 
 
 class Walks:
@@ -75,12 +76,6 @@ def random_orders(generator: torch.Generator, walks: int, players: int) -> Tenso
 
 
 def mean_and_error(units: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean over independent units, axis 1, and its standard error.
-
-    The error is infinite where there is one unit: nothing is known of it.
-    """
-    count = units.shape[1]
+    """Return the mean over independent units, axis 1, and its standard error."""
     mean = units.mean(1)
-    if count < 2:
-        return mean, torch.full_like(mean, float("inf"))
-    return mean, (units - mean[:, None]).square().sum(1).div(count * (count - 1)).sqrt()
+    return mean, error_of_mean((units - mean[:, None]).square().sum(1), units.shape[1])

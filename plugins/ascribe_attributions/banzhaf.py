@@ -19,7 +19,7 @@ from torch import Tensor
 from ascribe import hookimpl
 from ascribe.coalition_attribution import CoalitionAttribution
 from ascribe.coalition_pairs import uniform_pairs
-from ascribe.coalition_regression import regressed
+from ascribe.coalition_regression import values_by_pairs
 from ascribe.coalition_tables import MOST_PLAYERS, banzhaf_weight, exact_values
 from ascribe.coalitions import Game
 
@@ -88,11 +88,7 @@ class Banzhaf(CoalitionAttribution):
             values = exact_values(game, banzhaf_weight)
             return values, torch.zeros_like(values)
         pairs = uniform_pairs(game.players, max(1, n_samples // 2), generator)
-        none = torch.zeros(1, game.players, dtype=torch.bool)
-        table = game.values(torch.cat([none, pairs.members, ~pairs.members]))
-        inside, outside = table[:, 1:].chunk(2, dim=1)
-        total = game.of_all - table[:, 0]
-        values, errors, _ = regressed(pairs, inside - outside, total, constrained=False)
+        values, errors, _ = values_by_pairs(game, pairs, constrained=False)
         return values, errors
 
 

@@ -19,7 +19,8 @@ from torch import Tensor
 from ascribe import hookimpl
 from ascribe.coalition_attribution import CoalitionAttribution
 from ascribe.coalition_pairs import kernel_pairs
-from ascribe.coalition_regression import regressed
+from ascribe.coalition_regression import values_by_pairs
+from ascribe.coalition_tables import exact_values, shapley_weight
 from ascribe.coalitions import Game
 from ascribe.notes import note
 
@@ -76,20 +77,17 @@ class KernelShap(CoalitionAttribution):
     ) -> tuple[Tensor, Tensor]:
         """Return the values that fit the pairs best; see `CoalitionAttribution.estimate`."""
         players = game.players
-        none = torch.zeros(1, players, dtype=torch.bool)
         if players == 1:
-            values = game.of_all[:, None] - game.values(none)
+            values = exact_values(game, shapley_weight)
             return values, torch.zeros_like(values)
         pairs = kernel_pairs(players, max(1, n_samples // 2), generator)
-        table = game.values(torch.cat([none, pairs.members, ~pairs.members]))
-        inside, outside = table[:, 1:].chunk(2, dim=1)
-        total = game.of_all - table[:, 0]
-        values, errors, determined = regressed(pairs, inside - outside, total, constrained=True)
+        values, errors, determined = values_by_pairs(game, pairs, constrained=True)
         if not determined:
             note(
                 f"{n_samples} coalitions do not determine the values of {players} features: they "
                 f"are unbiased, but by chance may be far off (return_standard_errors tells); take "
-                f"n_samples={2 * players + 4} or more, or group features with feature_mask"
+                f"n_samples={min(2 * players + 4, 2**players - 2)} or more, or group features with "
+                f"feature_mask"
             )
         return values, errors
 

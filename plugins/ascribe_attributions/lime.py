@@ -23,7 +23,8 @@ from ascribe.forward import check_count
 from ascribe.linear_models import Lasso, LinearModel, LinearRegression, check_model, fitted
 from ascribe.local_samples import drawn_by
 from ascribe.sampled_attribution import SampledAttribution
-from ascribe.similarities import ExponentialKernel
+from ascribe.similarities import ExponentialKernel, checked_weights
+from ascribe.standard_errors import jackknife
 
 #: How many groups of samples standard errors are told from, each left out once.
 GROUPS = 10
@@ -126,7 +127,9 @@ class Lime(SampledAttribution):
             Of the generator that draws samples; the global one is not touched.
         return_standard_errors
             Return a pair: attributions, and the standard error of each, from fits that leave out
-            a tenth of the samples in turn (jackknife).
+            a tenth of the samples in turn (jackknife): infinite where samples do not tell. Those of
+            a lasso are of its coefficients before they are shrunk, as one that happens to be zero
+            is not exact.
 
         Returns
         -------
@@ -158,12 +161,14 @@ class Lime(SampledAttribution):
                 )
                 return (nothing, nothing) if return_standard_errors else nothing
             weights = self._weights(game, samples, table.shape[2], told)
-            fit = _Fit(self.interpretable_model, samples, table, weights)
-            values = fit.on(torch.ones(len(samples)))
+            fit = _Fit(samples, table, weights)
+            values = fit.of(self.interpretable_model)
             packed = [packed_values(game, values, return_input_shape)]
             if not return_standard_errors:
                 return packed[0]
-            packed.append(packed_values(game, fit.errors(), return_input_shape))
+            packed.append(
+                packed_values(game, fit.errors(self.interpretable_model), return_input_shape)
+            )
             return tuple(packed)
 
     def _samples(
@@ -214,10 +219,7 @@ class Lime(SampledAttribution):
                 )
                 each = [float(kernel(*pair, part.float(), **told)) for pair in pairs]
                 found.append(torch.tensor([each], dtype=torch.float64))
-        weights = torch.cat(found).T
-        if bool((weights < 0).any()):
-            raise InputError("similarity_func must return numbers of at least 0")
-        return weights
+        return checked_weights(torch.cat(found).T, samples)
 
 
 def _one_by_one(batch: int) -> list[slice]:
@@ -236,28 +238,28 @@ def _alike(
 class _Fit:
     """Regressions of scores, ``(targets, samples, examples)``, on which features samples have."""
 
-    def __init__(self, model: Any, samples: Tensor, table: Tensor, weights: Tensor) -> None:
-        self._model, self._x = model, samples.to(table.device, table.dtype)
+    def __init__(self, samples: Tensor, table: Tensor, weights: Tensor) -> None:
+        self._x = samples.to(table.device, table.dtype)
         self._shape = (table.shape[0], table.shape[2])
         self._y = table.transpose(1, 2).flatten(0, 1)
         self._weights = weights.to(table).repeat(table.shape[0], 1)
 
-    def on(self, kept: Tensor) -> Tensor:
+    def of(self, model: Any, kept: Tensor | None = None) -> Tensor:
         """Return coefficients, ``(targets, features, examples)``, from samples that are kept."""
-        found = fitted(self._model, self._x, self._y, self._weights * kept.to(self._weights))
+        weights = self._weights if kept is None else self._weights * kept.to(self._weights)
+        found = fitted(model, self._x, self._y, weights)
         return found.unflatten(0, self._shape).transpose(1, 2)
 
-    def errors(self) -> Tensor:
-        """Return standard errors: Efron, "The Jackknife, the Bootstrap and Other Resampling Plans",
-        SIAM, 1982, by groups of samples."""  # noqa: D209
-        count = len(self._x)
-        groups = min(GROUPS, count)
-        if groups < 2:
-            return torch.full_like(self.on(torch.ones(count)), float("inf"))
-        number = torch.arange(count) % groups
-        left_out = torch.stack([self.on(number != group) for group in range(groups)])
-        spread = (left_out - left_out.mean(0)).square().sum(0)
-        return (spread * (groups - 1) / groups).sqrt()
+    def errors(self, model: Any) -> Tensor:
+        """Return standard errors, from coefficients that leave out a group of samples in turn."""
+        groups = min(GROUPS, len(self._x))
+        model = model.unshrunk if isinstance(model, LinearModel) else model
+        number = torch.arange(len(self._x)) % groups
+        kept = [number != group for group in range(groups)]
+        error = jackknife(torch.stack([self.of(model, those) for those in kept]))
+        # Nothing tells what comes of a feature that is always there, or never.
+        alike = [(self._x[those] == self._x[those][:1]).all(0) for those in kept]
+        return error.masked_fill(torch.stack(alike).any(0)[:, None], float("inf"))
 
 
 @hookimpl

@@ -19,6 +19,8 @@ from ascribe.forward import Forward, check_count
 from ascribe.inputs import Inputs
 from ascribe.linear_models import check_model, fitted
 from ascribe.local_samples import drawn_by
+from ascribe.rehearsal import rehearsing
+from ascribe.similarities import checked_weights
 
 Function = Callable[..., Any]
 
@@ -79,6 +81,7 @@ class LimeBase(PerturbationAttribution):
                 f"{name} must be given where "
                 f"perturb_interpretable_space={perturb_interpretable_space}"
             )
+        self._transform = needed
 
     def attribute(
         self,
@@ -128,7 +131,7 @@ class LimeBase(PerturbationAttribution):
             raise InputError("LimeBase needs a number of samples, not n_samples=None")
         with self.bind(inputs, target, additional_forward_args) as forward:
             columns = forward.scores.shape[1]
-            if columns > 1:
+            if columns != 1:
                 raise InputError(
                     f"LimeBase explains one example at a time, but there are {columns}: call it "
                     f"for each"
@@ -138,7 +141,8 @@ class LimeBase(PerturbationAttribution):
             samples = list(islice(self._samples(original, kwargs), n_samples))
             scores = _scores(forward, [changed for changed, _, _ in samples], most, show_progress)
             x = torch.stack([features for _, features, _ in samples]).to(scores)
-            weights = torch.tensor([[weight for _, _, weight in samples]]).to(scores)
+            counts = torch.tensor([[count for _, _, count in samples]], dtype=torch.float64)
+            weights = checked_weights(counts, x).to(scores)
             found = fitted(self.interpretable_model, x, scores, weights.expand_as(scores))
             wide = bound.tensors[0]
             found = found.to(wide.dtype if wide.is_floating_point() else torch.float32)
@@ -149,25 +153,15 @@ class LimeBase(PerturbationAttribution):
     ) -> Iterator[tuple[tuple[Tensor, ...], Tensor, float]]:
         """Yield changed inputs, their interpretable features and how much they count."""
         for sample in drawn_by(self.perturb_func, original, kwargs):
-            if self.perturb_interpretable_space:
-                assert self.from_interp_rep_transform is not None
-                features, changed = (
-                    sample,
-                    self.from_interp_rep_transform(sample, original, **kwargs),
-                )
-            else:
-                assert self.to_interp_rep_transform is not None
-                features, changed = (
-                    self.to_interp_rep_transform(sample, original, **kwargs),
-                    sample,
-                )
+            other = self._transform(sample, original, **kwargs)
+            features, changed = (
+                (sample, other) if self.perturb_interpretable_space else (other, sample)
+            )
             if not isinstance(features, Tensor):
                 raise InputError(
                     f"interpretable features must be a tensor (1, features), but are {features!r}"
                 )
             weight = float(self.similarity_func(original, changed, features, **kwargs))
-            if weight < 0:
-                raise InputError(f"similarity_func must return at least 0, but returned {weight}")
             yield Inputs.of(changed).tensors, features.flatten().double(), weight
 
 
@@ -176,6 +170,8 @@ def _scores(
 ) -> Tensor:
     """Return the scores of changed inputs: ``(targets, samples)``."""
     batch = forward.inputs.batch
+    if rehearsing(len(changed) * batch):
+        return forward.scores.double().expand(-1, len(changed))
     most = 1 if batch > 1 or forward.coupled else most
     found = []
 
@@ -189,6 +185,11 @@ def _scores(
                 part = alike[start : start + most]
                 rows = [torch.cat(tensors).clone() for tensors in zip(*part, strict=True)]
                 found.append(forward(rows, Chunk(slice(0, len(part)), slice(0, batch))))
+                if found[-1].shape[1] < len(part):
+                    raise InputError(
+                        "perturbations_per_eval must be 1 for a model that returns one number for "
+                        "all that it is given"
+                    )
                 bar(len(part))
     return torch.cat(found, dim=1).double()
 

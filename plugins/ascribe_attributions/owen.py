@@ -11,7 +11,6 @@ evaluations instead of ``2 ** n``.
 
 from __future__ import annotations
 
-import itertools
 from functools import partial
 from typing import Any
 
@@ -20,7 +19,7 @@ from torch import Tensor
 
 from ascribe import InputError, hookimpl
 from ascribe.coalition_attribution import CoalitionAttribution
-from ascribe.coalition_tables import shapley_weight
+from ascribe.coalition_tables import numbered, shapley_weight
 from ascribe.coalitions import Game
 from ascribe.hierarchies import Node, checked, halves, leaves, random_order
 from ascribe.walks import mean_and_error, there_and_back
@@ -86,7 +85,8 @@ class Owen(CoalitionAttribution):
         Raises
         ------
         InputError
-            If the hierarchy does not hold each feature once, or exact values take too long.
+            If the hierarchy does not hold each feature once, examples have features of their own
+            and no hierarchy is given, or exact values take too long.
         """
         players = (feature_mask, baselines, background)
         evaluation = (perturbations_per_eval, show_progress)
@@ -107,32 +107,47 @@ def _estimate(
     root: Node, game: Game, n_samples: int | None, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Return values over the orders of a hierarchy, all or drawn, and their standard errors."""
-    if n_samples is None or _count(root) <= n_samples * (game.players - 1):
-        values = _exact(game, root)
-        return values, torch.zeros_like(values)
-    orders = torch.tensor([random_order(root, generator) for _ in range(n_samples)])
-    return mean_and_error(there_and_back(game, orders))
-
-
-def _exact(game: Game, root: Node) -> Tensor:
-    """Return the weighted sum of what each feature adds to what may be there before it."""
-    steps = _count(root)
-    if steps > MOST_COALITIONS:
+    steps, players = _count(root), game.players
+    drawn = None if n_samples is None else 1 + 2 * n_samples * (players - 1)
+    if drawn is None and steps > MOST_COALITIONS:
         raise InputError(
-            f"exact Owen values of {game.players} features in this hierarchy take up to "
-            f"{2 * steps} evaluations, more than {2 * MOST_COALITIONS}: group features with "
-            f"feature_mask, or draw orders with n_samples"
+            f"exact Owen values of {players} features in this hierarchy take up to {2 * steps} "
+            f"evaluations, more than {2 * MOST_COALITIONS}: group features with feature_mask, or "
+            f"draw orders with n_samples"
         )
-    nobody = torch.zeros(1, game.players, dtype=torch.bool)
-    features, before, weights = _before(root, nobody, torch.ones(1, dtype=torch.float64))
-    after = before.clone()
-    after[torch.arange(len(features)), features] = True
-    met, which = torch.cat([before, after]).unique(dim=0, return_inverse=True)
-    values = game.values(met)
-    start, end = values[:, which].chunk(2, dim=1)
-    added = (end - start) * weights.to(values)[:, None]
-    total = values.new_zeros(len(values), game.players, values.shape[2])
-    return total.index_add_(1, features.to(values.device), added)
+    if drawn is None or steps <= min(MOST_COALITIONS, players * drawn):
+        orders = _AllOrders(root, players)
+        if drawn is None or len(orders.met) - 1 <= drawn:  # that of all is known
+            values = orders.values(game)
+            return values, torch.zeros_like(values)
+    some = torch.tensor([random_order(root, generator) for _ in range(n_samples or 0)])
+    return mean_and_error(there_and_back(game, some))
+
+
+class _AllOrders:
+    """What each feature adds to what may be there before it, and how likely that is.
+
+    Attributes
+    ----------
+    met
+        The coalitions that occur, boolean ``(coalitions, players)``; that of all comes last.
+    """
+
+    def __init__(self, root: Node, players: int) -> None:
+        nobody = torch.zeros(1, players, dtype=torch.bool)
+        likely = torch.ones(1, dtype=torch.float64)
+        self._features, before, self._weights = _before(root, nobody, likely)
+        after = before.clone()
+        after[torch.arange(len(before)), self._features] = True
+        self.met, self._which = torch.cat([before, after]).unique(dim=0, return_inverse=True)
+
+    def values(self, game: Game) -> Tensor:
+        """Return the weighted sums: ``(targets, players, batch)``."""
+        table = torch.cat([game.values(self.met[:-1]), game.of_all[:, None]], dim=1)
+        start, end = table[:, self._which.to(table.device)].chunk(2, dim=1)
+        added = (end - start) * self._weights.to(table)[:, None]
+        total = table.new_zeros(len(table), game.players, table.shape[2])
+        return total.index_add_(1, self._features.to(table.device), added)
 
 
 def _count(node: Node, contexts: int = 1) -> int:
@@ -161,21 +176,20 @@ def _before(node: Node, present: Tensor, weights: Tensor) -> tuple[Tensor, Tenso
     """
     if isinstance(node, int):
         return torch.full((len(present),), node), present, weights
-    masks = []
-    for child in node:
-        mask = torch.zeros(present.shape[1], dtype=torch.bool)
-        mask[leaves(child)] = True
-        masks.append(mask)
+    children = torch.zeros(len(node), present.shape[1])
+    for index, child in enumerate(node):
+        children[index, leaves(child)] = 1
+    chosen = numbered(torch.arange(2 ** (len(node) - 1)), len(node) - 1)
+    by_size = [shapley_weight(len(node), size) for size in range(len(node))]
+    likely = torch.tensor(by_size, dtype=torch.float64)[chosen.sum(1)]
     found = []
     for index, child in enumerate(node):
-        others = masks[:index] + masks[index + 1 :]
-        for chosen in itertools.product((False, True), repeat=len(others)):
-            joined = [mask for mask, there in zip(others, chosen, strict=True) if there]
-            there = torch.stack(joined).any(0) if joined else torch.zeros_like(masks[0])
-            weight = shapley_weight(len(node), len(joined))
-            found.append(_before(child, present | there, weights * weight))
-    features, coalitions, likely = map(torch.cat, zip(*found, strict=True))
-    return features, coalitions, likely
+        others = torch.cat([children[:index], children[index + 1 :]])
+        joined = (chosen.float() @ others) > 0
+        there = (present[:, None] | joined).flatten(0, 1)
+        found.append(_before(child, there, (weights[:, None] * likely).flatten()))
+    features, coalitions, likelihoods = map(torch.cat, zip(*found, strict=True))
+    return features, coalitions, likelihoods
 
 
 @hookimpl

@@ -24,6 +24,7 @@ from ascribe.draws import generator_of
 from ascribe.forward import check_count
 from ascribe.internal import layer_form, neuron_form
 from ascribe.sampled_attribution import SampledAttribution
+from ascribe.standard_errors import error_of_sum
 
 #: The linear interpolation of each number of spatial dimensions.
 MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
@@ -138,7 +139,7 @@ class Masks:
                 f"up to three sides, but has {tuple(like.shape)} of {like.dtype}"
             )
         self._like, self._sides = like, sides
-        self._cells = [math.ceil(side / grid) for side in self._sides]
+        self._cells = [max(1, math.ceil(side / grid)) for side in sides]
         shape = (count, 1, *[grid] * len(self._sides))
         self._grids = (torch.rand(shape, generator=generator) < probability).float()
         shifts = [torch.randint(cell, (count,), generator=generator) for cell in self._cells]
@@ -172,11 +173,8 @@ class Masks:
             masks, part = self[block][:, 0].to(scores), scores[:, block]
             total += torch.tensordot(part, masks, dims=([1], [0]))
             squares += torch.tensordot(part.square(), (masks - probability).square(), ([1], [0]))
-        if count == 1:
-            return total, torch.full_like(total, float("inf"))
-        mean = total / (count - 1)  # a covariance, as a mean is taken off
-        variance = (squares / (count - 1) - mean.square()).clamp(min=0) / count
-        return mean / probability, variance.sqrt() / probability
+        less = probability * max(1, count - 1)  # a covariance, as a mean is taken off
+        return total / less, error_of_sum(squares - total.square() / count, count) / less
 
 
 LayerRise = layer_form(Rise)

@@ -23,6 +23,7 @@ from ascribe.draws import generator_of
 from ascribe.feature_groups import FeatureGroups
 from ascribe.forward import Forward, check_count
 from ascribe.sampled_attribution import SampledAttribution
+from ascribe.standard_errors import error_of_mean
 from ascribe.superpixels import grid
 
 #: How many machine epsilons of the scores rounding may vary them.
@@ -202,7 +203,7 @@ def _index(blocks: Tensor, part: Any, rounding: float) -> tuple[Tensor, Tensor]:
     shares = part(first, second, swapped, spread)
     index = shares.mean(2, keepdim=True) / variance
     influence = (shares - index * spread) / variance
-    error = influence.square().mean(2).div(blocks.shape[2] - 1).sqrt()
+    error = error_of_mean(influence.square().sum(2), blocks.shape[2])
     largest = both.abs().amax(1, keepdim=True)[:, None]
     still = (variance <= (rounding * largest).square())[:, :, 0]
     return index[:, :, 0].masked_fill(still, 0), error.masked_fill(still, 0)

@@ -99,7 +99,7 @@ def test_several_inputs_draw_their_baselines_together():
 @pytest.mark.parametrize(
     ("baselines", "message"),
     [
-        (torch.zeros(2, 4), r"must have the shape \(baselines, \*\(3,\)\)"),
+        (torch.zeros(2, 4), r"must have the shape \(rows, \*\(3,\)\)"),
         (torch.zeros(0, 3), "must have the shape"),
         ("zeros", "must be a tensor to draw from, or a number"),
     ],
@@ -111,7 +111,7 @@ def test_baselines_that_cannot_be_drawn_from_are_refused(x, baselines, message):
 
 def test_as_many_baselines_for_each_input():
     x, pools = (torch.ones(2, 3), torch.ones(2, 1)), (torch.zeros(2, 3), torch.zeros(3, 1))
-    with pytest.raises(InputError, match=r"as many baselines to draw from, .*\[2, 3\]"):
+    with pytest.raises(InputError, match=r"as many rows for each input, .*\[2, 3\]"):
         GradientShap(lambda a, b: (a * b).sum(1)).attribute(x, pools)
 
 

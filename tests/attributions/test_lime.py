@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from ascribe import InputError
+from ascribe import AscribeWarning, InputError
 from ascribe.attr import (
     Lasso,
     Lime,
@@ -197,3 +197,76 @@ def test_a_picture_without_a_mask_has_many_features_and_takes_no_age():
     found = Lime(lambda x: x.sum((1, 2, 3)), Lasso(1.0)).attribute(x, n_samples=10)
     assert found.shape == x.shape
     assert bool(found.isfinite().all())
+
+
+@pytest.mark.parametrize("model", [Lasso(0.01), Ridge(0.1), LinearRegression()])
+def test_hardly_any_coefficient_is_five_standard_errors_off(model):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 1)).double()
+    x, method = torch.randn(1, 6).double() * 3, Lime(net, model)
+    runs = [
+        method.attribute(x, target=0, n_samples=40, seed=s, return_standard_errors=True)
+        for s in range(80)
+    ]
+    found, errors = (torch.stack(part) for part in zip(*runs, strict=True))
+    # Student's distribution of nine degrees of freedom is beyond 5 deviations once in 1400.
+    assert float(((found - found.mean(0)).abs() > 5 * errors).double().mean()) < 0.01
+
+
+def test_nothing_is_known_of_a_feature_that_is_always_there():
+    def each(original, **told):
+        return torch.tensor([[1, int(torch.rand((), generator=generator) < 0.5)]])
+
+    generator = torch.Generator().manual_seed(0)
+    _, error = Lime(lambda x: x.sum(1), Ridge(0.1), perturb_func=each).attribute(
+        torch.ones(1, 2), n_samples=40, return_standard_errors=True
+    )
+    assert error.isinf().tolist() == [[True, False]]
+
+
+def test_samples_too_far_away_to_count_are_told():
+    near = get_exp_kernel_similarity_function("euclidean", 1e-3)
+    with pytest.warns(AscribeWarning, match="larger kernel_width"):
+        Lime(lambda x: x.sum(1), similarity_func=near).attribute(torch.ones(2, 3) * 9)
+    with pytest.warns(AscribeWarning, match="n_samples is too small"):
+        Lime(lambda x: x.sum(1)).attribute(torch.ones(1, 3), n_samples=1)
+
+
+def test_fewer_samples_than_coefficients_of_least_squares_are_told():
+    with pytest.warns(AscribeWarning, match="do not determine"):
+        Lime(lambda x: x.sum(1), LinearRegression()).attribute(torch.ones(1, 30), n_samples=10)
+
+
+def masked(score):
+    generator = torch.Generator().manual_seed(0)
+    return LimeBase(
+        score,
+        LinearRegression(),
+        similarity_func=lambda *_, **__: 1e-60,
+        perturb_func=lambda x, **_: torch.randint(2, (1, 3), generator=generator),
+        perturb_interpretable_space=True,
+        from_interp_rep_transform=lambda sample, x, **_: x * sample,
+        to_interp_rep_transform=None,
+    )
+
+
+def test_lime_base_tells_its_cost_without_running_the_samples():
+    seen = [0]
+
+    def score(x):
+        seen[0] += len(x)
+        return x.sum(1)
+
+    x = torch.tensor([[1.0, 2.0, 3.0]])
+    assert masked(score).cost(x, n_samples=20) == 21
+    assert seen == [1]
+    found = masked(score).attribute(x, n_samples=20, perturbations_per_eval=7)
+    assert seen == [22]
+    torch.testing.assert_close(found, x)
+
+
+def test_lime_base_refuses_to_join_samples_that_share_a_score_and_an_empty_batch():
+    with pytest.raises(InputError, match="perturbations_per_eval must be 1"):
+        masked(torch.sum).attribute(torch.ones(1, 3), perturbations_per_eval=2)
+    with pytest.raises(InputError, match="there are 0"):
+        masked(lambda x: x.sum(1)).attribute(torch.ones(0, 3))
