@@ -81,8 +81,7 @@ def diagnostics(
     methods = [one.method for one in explanations]
     for name, given in (metrics or {}).items():
         columns[str(name)] = [_number(name, one) for one in _one_each(name, given, methods)]
-    known = {n: c for n, c in columns.items() if any(value is not None for value in c)}
-    return known
+    return {n: c for n, c in columns.items() if any(value is not None for value in c)}
 
 
 def _one_each(name: str, given: Any, methods: list[str]) -> list[Any]:

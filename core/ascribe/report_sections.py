@@ -68,8 +68,7 @@ def sections_of(
     InputError
         If examples, sizes or names do not fit, or a value is not finite.
     """
-    scale = {"outlier_perc": outlier_perc}
-    normalise(np.ones(1), **scale)  # which refuses what is no percentage
+    normalise(np.ones(1), "all", outlier_perc)  # which refuses what is no percentage
     sections: Sections = []
     for renderer, (kind, read) in KINDS.items():
         numbers = [n for n, one in enumerate(explanations) if renderer_for(one) == renderer]
@@ -78,7 +77,7 @@ def sections_of(
             for number, method in zip(numbers, section["methods"], strict=True):
                 method |= {"name": called[number], "number": number}
                 method["notes"] = len(explanations[number].notes)
-            sections.append({"kind": kind, **scale, **section})
+            sections.append({"kind": kind, "outlier_perc": outlier_perc, **section})
     return sections
 
 
@@ -123,7 +122,8 @@ def _texts(explanations: list[Explanation], original: Any, names: Any) -> Sectio
 
 def _rows(explanations: list[Explanation], original: Any, names: Any) -> Sections:
     """Return for each example its features, those that count most first, and their numbers."""
-    values = [one.values.detach().cpu().double().transpose(0, 1).numpy() for one in explanations]
+    tables = [_table_of(one) for one in explanations]
+    values = [table.detach().cpu().double().transpose(0, 1).numpy() for table, _ in tables]
     for array in values:
         normalise(array)
     width = values[0].shape[-1]
@@ -133,16 +133,22 @@ def _rows(explanations: list[Explanation], original: Any, names: Any) -> Section
     if len(given) != width:
         raise InputError(f"names must be of the {width} features, but are {len(given)}")
     sections = _sections(explanations, values, _rounded)
-    inputs = explanations[0].inputs
-    known = isinstance(inputs, Tensor) and inputs.shape == (len(sections), width)
+    inputs = tables[0][1]
+    known = inputs.shape == (len(sections), width)
     for example, section in enumerate(sections):
-        peaks = [np.abs(array[example]).max(axis=0) for array in values]
-        count = np.max([peak / (peak.max() or 1) for peak in peaks], axis=0)
-        own = [f"{v:.3g}" for v in inputs[example].tolist()] if known else [""] * width
+        own = [_told(v, 3) for v in inputs[example].tolist()] if known else [""] * width
         section["rows"] = [list(row) for row in zip(map(str, given), own, strict=True)]
-        section["order"] = np.argsort(-count, kind="stable").tolist()
+        section["orders"] = [_order(section, target) for target in range(len(section["targets"]))]
         section["most"] = ROWS
     return sections
+
+
+def _order(section: dict[str, Any], target: int) -> list[int]:
+    """Return the features from what counts most to any method to what counts least."""
+    maps = [method["maps"][target] for method in section["methods"]]
+    sizes = [np.abs(found["values"]) for found in maps if found is not None]
+    shares = np.max([size / (size.max(initial=0) or 1) for size in sizes], axis=0)
+    return [int(feature) for feature in np.argsort(-shares, kind="stable")]
 
 
 def _sections(explanations: list[Explanation], values: list[Any], pack: Any) -> Sections:
@@ -167,7 +173,7 @@ def _sections(explanations: list[Explanation], values: list[Any], pack: Any) -> 
                 targets.setdefault(key, (label, float(score)))
                 found[key] = pack(np.asarray(array, dtype=np.float64))
             maps.append(found)
-        told = [{"name": label, "score": f"{score:.4g}".replace("-", "\N{MINUS SIGN}")} for label, score in targets.values()]
+        told = [{"name": label, "score": _told(score, 4)} for label, score in targets.values()]
         methods = [{"maps": [found.get(key) for key in targets]} for found in maps]
         title = f"Example {example + 1} of {counts[0]}" if counts[0] > 1 else ""
         sections.append({"title": title, "targets": told, "methods": methods})
@@ -182,6 +188,20 @@ def _packed(values: Array) -> dict[str, Any]:
 
 def _rounded(values: Array) -> dict[str, list[float]]:
     return {"values": [float(f"{value:.6g}") for value in values.tolist()]}
+
+
+def _table_of(explanation: Explanation) -> tuple[Tensor, Tensor]:
+    """Return the values and the inputs of the only table among several inputs."""
+    values, inputs = explanation.values, explanation.inputs
+    if isinstance(values, Tensor):
+        return values, inputs
+    keys = values if isinstance(values, dict) else range(len(values))
+    (key,) = (key for key in keys if values[key].dim() == 3)
+    return values[key], inputs[key]
+
+
+def _told(value: float, digits: int) -> str:
+    return f"{value:.{digits}g}".replace("-", "\N{MINUS SIGN}")
 
 
 def _data_url(image: Array) -> str:

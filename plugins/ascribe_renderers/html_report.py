@@ -137,7 +137,7 @@ def _table(explanations: list[Explanation], called: list[str], metrics: Any) -> 
 
 def _breakable(name: str) -> str:
     """Return a name as HTML that may be broken between its words."""
-    return "<wbr>".join(map(escaped, re.split("(?<=[a-z])(?=[A-Z])", name)))
+    return "<wbr>".join(map(escaped, re.split("(?<=[a-z])(?=[A-Z])|(?<=_)", name)))
 
 
 def _number(value: float | None) -> str:
@@ -168,8 +168,10 @@ def _versions(explanations: list[Explanation]) -> str:
 
 def _page(**filled: str) -> str:
     folder = resources.files("ascribe_renderers")
-    parts = ("html_report.html", "html_report.css", "html_report_drawings.js", "html_report.js")
-    page, style, *scripts = (folder.joinpath(part).read_text(encoding="utf-8") for part in parts)
+    page, style, *scripts = (
+        folder.joinpath(f"html_report{part}").read_text(encoding="utf-8")
+        for part in (".html", ".css", "_drawings.js", "_pictures.js", "_words.js", ".js")
+    )
     script = "\n".join(scripts)
     filled |= {
         "STYLE": style,
