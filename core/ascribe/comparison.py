@@ -48,7 +48,8 @@ def parameters_told(explanation: Explanation) -> list[tuple[str, str]]:
 
 
 def diagnostics(
-    explanations: Sequence[Explanation], metrics: Mapping[str, Any] | None = None
+    explanations: Sequence[Explanation],
+    metrics: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
 ) -> dict[str, list[float | None]]:
     """Return numbers that tell how exact explanations are and what they cost.
 
@@ -58,7 +59,8 @@ def diagnostics(
         Of one or several methods.
     metrics
         More numbers: for each name one for each explanation, in their order, or a mapping from
-        methods to numbers. A tensor stands for its mean, and None for what is not known.
+        methods to numbers; or the other way round for each explanation a mapping from names to
+        numbers. A tensor stands for its mean, and None for what is not known.
 
     Returns
     -------
@@ -79,9 +81,22 @@ def diagnostics(
         "model evaluations": [one.evaluations for one in explanations],
     }
     methods = [one.method for one in explanations]
-    for name, given in (metrics or {}).items():
+    for name, given in _by_name(metrics or {}, len(explanations)).items():
         columns[str(name)] = [_number(name, one) for one in _one_each(name, given, methods)]
     return {n: c for n, c in columns.items() if any(value is not None for value in c)}
+
+
+def _by_name(metrics: Any, count: int) -> Mapping[str, Any]:
+    if isinstance(metrics, Mapping):
+        return metrics
+    each = list(metrics)
+    if len(each) != count or not all(isinstance(one, Mapping) for one in each):
+        raise InputError(
+            "metrics must be a mapping from names to numbers, or a list of these with one for each "
+            f"of the {count} explanations, but are {metrics!r}"
+        )
+    names = dict.fromkeys(name for one in each for name in one)
+    return {name: [one.get(name) for one in each] for name in names}
 
 
 def _one_each(name: str, given: Any, methods: list[str]) -> list[Any]:

@@ -35,7 +35,7 @@ class HtmlReport(Renderer):
         *,
         title: str = "Why did the model answer so?",
         methods: Sequence[str] | None = None,
-        metrics: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         names: Sequence[str] | None = None,
         outlier_perc: float = 2.0,
         **options: Any,
@@ -57,8 +57,8 @@ class HtmlReport(Renderer):
             `ascribe.comparison.method_names`.
         metrics
             More numbers for the table of diagnostics, ``{"infidelity": [0.1, 0.2]}`` with one for
-            each explanation, or ``{"infidelity": {"Occlusion": 0.1}}``; see
-            `ascribe.comparison.diagnostics`.
+            each explanation, ``{"infidelity": {"Occlusion": 0.1}}``, or ``[{"infidelity": 0.1},
+            {"infidelity": 0.2}]``; see `ascribe.comparison.diagnostics`.
         names
             Of the features of a table; by default their numbers.
         outlier_perc
