@@ -52,6 +52,9 @@ def test_the_wheel_holds_all_that_is_needed_and_no_more(wheel):
         "ascribe_attributions/py.typed",
         "ascribe_renderers/py.typed",
         "ascribe/scenes/classifier.npz",
+        "ascribe_renderers/html_report.html",
+        "ascribe_renderers/html_report.css",
+        "ascribe_renderers/html_report.js",
         "ascribe/templates/plugin/pyproject.toml.in",
     ):
         assert name in names

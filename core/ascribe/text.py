@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +20,20 @@ STARTS, GOES_ON = ("\u0120", "\u2581"), "##"
 
 #: How byte-level vocabularies write a new line.
 NEW_LINE = "\u010a"
+
+
+def escaped(value: Any) -> str:
+    """Return as HTML what is nothing but text, wherever it comes from.
+
+    What no file in UTF-8 or no page can hold, half a pair of surrogates or the character of number
+    0, is replaced.
+
+    Examples
+    --------
+    >>> escaped("<b> & 'c'")
+    '&lt;b&gt; &amp; &#x27;c&#x27;'
+    """
+    return html.escape(re.sub("[\0\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", str(value)))
 
 
 class Html(str):

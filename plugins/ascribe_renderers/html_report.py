@@ -1,36 +1,26 @@
 """A report in one HTML file: methods side by side, to be looked at and compared in a browser.
 
-It asks nothing of any host. Maps are kept as whole numbers of 16 bits, packed; text is never read
-as HTML, and scripts other than its own cannot run.
+It asks nothing of any host. Text is never read as HTML, and scripts other than its own cannot run.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import io
 import json
-import zlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-import numpy as np
-from torch import Tensor
-from torch.utils._pytree import tree_leaves
-
 from ascribe import Explanation, InputError, Renderer, hookimpl
 from ascribe.choosing import renderer_for
-from ascribe.image_panels import Panel, panels_of_explanation
+from ascribe.comparison import diagnostics, method_names, parameters_told
+from ascribe.inputs import Inputs
 from ascribe.registry import renderers
-from ascribe.renderer import Array, normalise
-
-#: The greatest whole number of 16 bits with a sign: what the greatest attribution becomes.
-GREATEST = 32767
-
-#: Up to how many numbers a picture is kept without loss.
-SMALL = 2**18
+from ascribe.report_sections import KINDS, sections_of
+from ascribe.text import escaped
 
 
 class HtmlReport(Renderer):
@@ -44,6 +34,9 @@ class HtmlReport(Renderer):
         original: Any = None,
         *,
         title: str = "Why did the model answer so?",
+        methods: Sequence[str] | None = None,
+        metrics: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        names: Sequence[str] | None = None,
         outlier_perc: float = 2.0,
         **options: Any,
     ) -> str:
@@ -52,12 +45,22 @@ class HtmlReport(Renderer):
         Parameters
         ----------
         attribution
-            An explanation, or several of the same inputs, each by its method. Those of pictures
-            share what controls them; others are drawn by the renderer that suits them.
+            An explanation, or several of the same inputs. Those of pictures, of text and of tables
+            share what controls them; others are drawn by the renderer that suits them, and what
+            none suits is named.
         original
-            As a renderer of images takes it.
+            Pictures as a renderer of images takes them, or the tokens of text.
         title
             What stands at the top.
+        methods
+            What to call each explanation; by default its method, see
+            `ascribe.comparison.method_names`.
+        metrics
+            More numbers for the table of diagnostics, ``{"infidelity": [0.1, 0.2]}`` with one for
+            each explanation, ``{"infidelity": {"Occlusion": 0.1}}``, or ``[{"infidelity": 0.1},
+            {"infidelity": 0.2}]``; see `ascribe.comparison.diagnostics`.
+        names
+            Of the features of a table; by default their numbers.
         outlier_perc
             Percent of the sum of all magnitudes that full colour is given to.
         **options
@@ -71,167 +74,112 @@ class HtmlReport(Renderer):
         Raises
         ------
         InputError
-            If there is no explanation, or they are not of the same examples.
+            If there is no explanation, they are not of the same examples, names or metrics do not
+            fit, or a value is not finite.
         """
         self.check(**options)
         given = [attribution] if isinstance(attribution, Explanation) else list(attribution)
         if not given or not all(isinstance(one, Explanation) for one in given):
             raise InputError("a report is of one explanation or a list of them")
-        pictured = [one for one in given if renderer_for(one) == "heat_map"]
-        sections = _sections(pictured, original, outlier_perc) if pictured else []
-        others = [one for one in given if renderer_for(one) != "heat_map"]
-        return _page(title, sections, "".join(map(_drawn, others)) + _summary(given))
-
-
-def _sections(
-    explanations: list[Explanation], original: Any, outlier_perc: float
-) -> list[dict[str, Any]]:
-    """Return what the page draws: for each example the picture, and for each method its maps."""
-    rows = [panels_of_explanation(one, original, None, np.asarray) for one in explanations]
-    if len({len(row) for row in rows}) > 1:
-        counts = [len(row) for row in rows]
-        raise InputError(f"explanations must be of the same examples, but are of {counts}")
-    labels = list(dict.fromkeys(label for one in explanations for label in one.labels))
-    sections = []
-    for example, row in enumerate(rows[0]):
-        shown = row[0]
-        height, width = shown.shape
-        methods = []
-        for one, of_examples in zip(explanations, rows, strict=True):
-            maps = [panel for panel in of_examples[example] if panel.values is not None]
-            if any(panel.shape != (height, width) for panel in maps):
-                raise InputError("explanations must be of pictures of the same size")
-            named = dict(zip(one.labels, maps, strict=True))
-            methods.append(
-                {
-                    "name": one.method,
-                    "maps": [_packed(named.get(label), outlier_perc) for label in labels],
-                    "facts": _facts(one, example),
-                    "notes": list(one.notes),
-                }
+        called = method_names(given) if methods is None else list(methods)
+        if len(called) != len(given):
+            raise InputError(
+                f"methods must name the {len(given)} explanations, but are {len(called)}"
             )
-        several = len(rows[0]) > 1
-        sections.append(
-            {
-                "title": f"example {example}" if several else "",
-                "width": width,
-                "height": height,
-                "picture": None if shown.image is None else _data_url(shown.image),
-                "targets": labels,
-                "methods": methods,
-            }
+        sections = sections_of(given, called, original, names, outlier_perc)
+        others = [
+            _other(one, name)
+            for one, name in zip(given, called, strict=True)
+            if renderer_for(one) not in KINDS
+        ]
+        return _page(
+            # As JSON within HTML: no text can end the element that holds it.
+            DATA=json.dumps(sections, allow_nan=False).replace("<", "\\u003c"),
+            TITLE=escaped(title),
+            OTHERS="".join(others),
+            TABLE=_table(given, called, metrics),
+            ABOUT=_about(given, called),
+            VERSIONS=_versions(given),
         )
-    return sections
 
 
-def _packed(panel: Panel | None, outlier_perc: float) -> dict[str, Any] | None:
-    if panel is None or panel.values is None:
-        return None
-    values = np.asarray(panel.values, dtype=np.float64)
-    scaled = normalise(values, "all", outlier_perc)
-    peak = float(np.abs(values).max(initial=0))
-    clipped = np.abs(values)[np.abs(scaled) >= 1]
-    numbers = np.rint(values * (GREATEST / peak if peak else 0)).astype("<i2")
-    data = base64.b64encode(zlib.compress(numbers.tobytes(), 9)).decode()
-    return {"peak": peak, "full": float(clipped.min(initial=peak)), "data": data}
+def _other(explanation: Explanation, name: str) -> str:
+    """Return an explanation that the page does not draw itself, by the renderer that suits it."""
+    suited = renderer_for(explanation)
+    drawn = None if suited is None else renderers.get(suited)().render(explanation)
+    if drawn is None:
+        parts = Inputs.of(explanation.inputs).per_input(explanation.values, "values")
+        shapes = ", ".join(str(tuple(part.shape)) for part in parts)
+        shown = f'<p class="none">No renderer draws values of shape {escaped(shapes)}.</p>'
+    elif isinstance(drawn, str):
+        shown = drawn
+    else:
+        stream = io.BytesIO()
+        drawn.savefig(stream, format="png", bbox_inches="tight", dpi=120)
+        data = base64.b64encode(stream.getvalue()).decode()
+        text = f"attributions by {escaped(name)}"
+        shown = f'<img class="drawn" alt="{text}" src="data:image/png;base64,{data}">'
+    return f'<section class="other"><h3 dir="auto">{escaped(name)}</h3>{shown}</section>'
 
 
-def _data_url(image: Array) -> str:
-    from PIL import Image  # only here: `import ascribe` stays light
-
-    stream = io.BytesIO()
-    pixels = np.rint(np.asarray(image) * 255).astype(np.uint8)
-    small = pixels.size <= 2**18
-    Image.fromarray(pixels).save(
-        stream, "PNG" if small else "JPEG", **({} if small else {"quality": 92})
-    )
-    kind = "png" if small else "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode()}"
-
-
-def _facts(explanation: Explanation, example: int | None = None) -> list[tuple[str, str]]:
-    """Return what is known of an explanation: its scores, its parameters, how good it is."""
-    facts = []
-    for target, label in enumerate(explanation.labels):
-        scores = explanation.scores[target]
-        at = min(example or 0, len(scores) - 1)
-        facts.append((f"score of {label}", f"{float(scores[at]):.4g}"))
-    facts += [(name, _told(value)) for name, value in explanation.parameters.items()]
-    facts += _quality(explanation)
-    return [*facts, *((name, version) for name, version in explanation.versions.items())]
-
-
-def _quality(explanation: Explanation) -> list[tuple[str, str]]:
-    found = []
-    if explanation.delta is not None:
-        found.append(("completeness gap", f"{_largest(explanation.delta):.2g}"))
-    if explanation.standard_errors is not None:
-        found.append(("standard errors", f"at most {_largest(explanation.standard_errors):.2g}"))
-    found.append(("seconds", f"{explanation.seconds:.2f}"))
-    if explanation.evaluations is not None:
-        found.append(("model evaluations", str(explanation.evaluations)))
-    return found
-
-
-def _summary(explanations: list[Explanation]) -> str:
+def _table(explanations: list[Explanation], called: list[str], metrics: Any) -> str:
     """Return a table of what methods cost and how exact they are."""
-    names = ("completeness gap", "standard errors", "seconds", "model evaluations")
-    head = "".join(f"<th>{name}</th>" for name in ("method", *names))
+    columns = diagnostics(explanations, metrics)
+    head = "".join(f'<th scope="col" dir="auto">{escaped(name)}</th>' for name in columns)
     rows = []
-    for one in explanations:
-        known = dict(_quality(one))
-        cells = "".join(f"<td>{html.escape(known.get(name, ''))}</td>" for name in names)
-        rows.append(f"<tr><td>{html.escape(one.method)}</td>{cells}</tr>")
-    return f'<div class="scroll"><table><tr>{head}</tr>{"".join(rows)}</table></div>'
-
-
-def _drawn(explanation: Explanation) -> str:
-    """Return an explanation that is of no picture, by the renderer that suits it."""
-    name = renderer_for(explanation)
-    facts = "".join(
-        f"<dt>{html.escape(n)}</dt><dd>{html.escape(v)}</dd>" for n, v in _facts(explanation)
+    for number, name in enumerate(called):
+        cells = "".join(f"<td>{_number(column[number])}</td>" for column in columns.values())
+        rows.append(f'<tr><th scope="row" dir="auto">{_breakable(name)}</th>{cells}</tr>')
+    return (
+        f'<thead><tr><th scope="col">method</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody>'
     )
-    about = f"<details><summary>parameters and diagnostics</summary><dl>{facts}</dl></details>"
-    shown = ""
-    if name is not None:
-        drawn = renderers.get(name)().render(explanation)
-        shown = drawn if isinstance(drawn, str) else _figure(drawn, explanation.method)
-    return f"<figure><h3>{html.escape(explanation.method)}</h3>{shown}{about}</figure>"
 
 
-def _figure(figure: Any, name: str) -> str:
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", bbox_inches="tight", dpi=120)
-    data = base64.b64encode(stream.getvalue()).decode()
-    return f'<img alt="attributions by {html.escape(name)}" src="data:image/png;base64,{data}">'
+def _breakable(name: str) -> str:
+    """Return a name as HTML that may be broken between its words."""
+    return "<wbr>".join(map(escaped, re.split("(?<=[a-z])(?=[A-Z])|(?<=_)", name)))
 
 
-def _told(value: Any) -> str:
-    if isinstance(value, Tensor):
-        return f"a tensor {tuple(value.shape)}"
-    return repr(value)
+def _number(value: float | None) -> str:
+    if value is None:
+        return '<span class="soft">–</span>'
+    return str(value) if isinstance(value, int) else f"{value:.3g}".replace("-", "\u2212")
 
 
-def _largest(tensors: Any) -> float:
-    parts = tree_leaves(tensors)
-    return max((float(part.abs().max()) for part in parts if part.numel()), default=0.0)
+def _about(explanations: list[Explanation], called: list[str]) -> str:
+    """Return what each explanation was made with, and what its method warned of."""
+    parts = []
+    for number, (one, name) in enumerate(zip(explanations, called, strict=True)):
+        facts = parameters_told(one)
+        told = "".join(f"<dt>{escaped(n)}</dt><dd>{escaped(v)}</dd>" for n, v in facts)
+        listed = f"<dl>{told}</dl>" if facts else '<p class="soft">all as by default</p>'
+        notes = "".join(f'<p class="note" dir="auto">{escaped(note)}</p>' for note in one.notes)
+        parts.append(
+            f'<article id="method-{number}" tabindex="-1"><h3 dir="auto">{_breakable(name)}</h3>'
+            f"{notes}{listed}</article>"
+        )
+    return "".join(parts)
 
 
-def _page(title: str, sections: list[dict[str, Any]], panels: str) -> str:
+def _versions(explanations: list[Explanation]) -> str:
+    told = [f"{name} {version}" for one in explanations for name, version in one.versions.items()]
+    return escaped(" · ".join(dict.fromkeys(told)))
+
+
+def _page(**filled: str) -> str:
     folder = resources.files("ascribe_renderers")
-    script = folder.joinpath("html_report.js").read_text(encoding="utf-8")
-    # As JSON within HTML: no text can end the element that holds it.
-    data = json.dumps(sections).replace("<", "\\u003c").replace("&", "\\u0026")
-    filled = {
-        "HASH": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        "TITLE": html.escape(title),
+    page, style, *scripts = (
+        folder.joinpath(f"html_report{part}").read_text(encoding="utf-8")
+        for part in (".html", ".css", "_drawings.js", "_pictures.js", "_words.js", ".js")
+    )
+    script = "\n".join(scripts)
+    filled |= {
+        "STYLE": style,
         "SCRIPT": script,
-        "PANELS": panels,
-        "DATA": data,
+        "HASH": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     }
-    parts = folder.joinpath("html_report.html").read_text(encoding="utf-8").split("__")
     # Filled in one pass: what is filled in is not searched for places to fill.
-    return "".join(filled.get(part, part) for part in parts)
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: filled[place[1]], page)
 
 
 @hookimpl

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 from ascribe import Renderer, hookimpl
-from ascribe.text import Html, Text, VisualizationDataRecord, texts_of
+from ascribe.text import Html, Text, VisualizationDataRecord, escaped, texts_of
 
 #: Red and blue that the colour-blind can tell apart (both ends of ColorBrewer's RdBu), and how
 #: strong the greatest is.
@@ -68,7 +67,7 @@ class TextHtml(Renderer):
 
 def _paragraphs(texts: list[Text]) -> str:
     return "".join(
-        (f"<p><b>{_plain(text.title)}</b></p>" if text.title else "")
+        (f"<p><b>{escaped(text.title)}</b></p>" if text.title else "")
         + f'<p dir="auto" style="line-height:1.9;overflow-wrap:anywhere">{_words(text)}</p>'
         for text in texts
     )
@@ -85,7 +84,7 @@ def _table(records: Any, texts: list[Text]) -> str:
             record.attr_class,
             _number(record.attr_score),
         )
-        cells = "".join(f"<td {cell}>{_plain(fact)}</td>" for fact in facts)
+        cells = "".join(f"<td {cell}>{escaped(fact)}</td>" for fact in facts)
         words = f'<td {cell} dir="auto"><span style="line-height:1.9">{_words(text)}</span></td>'
         rows.append(f"<tr>{cells}{words}</tr>")
     return f'<table style="border-collapse:collapse"><tr>{head}</tr>{"".join(rows)}</table>'
@@ -98,7 +97,7 @@ def _words(text: Text) -> str:
         parts.append(
             f'{" " if spaced else ""}<span title="{value:+.4g}" '
             f'style="background:{colour};border-radius:.2em;padding:.1em 0;white-space:pre-wrap">'
-            f"{_plain(shown)}</span>"
+            f"{escaped(shown)}</span>"
         )
     return "".join(parts)
 
@@ -108,11 +107,6 @@ def _number(value: Any) -> str:
         return f"{float(value):.2f}"
     except (TypeError, ValueError):
         return str(value)
-
-
-def _plain(value: Any) -> str:
-    """Return text that is nothing but text, wherever it comes from."""
-    return html.escape(str(value).replace("\0", "\N{REPLACEMENT CHARACTER}"))
 
 
 @hookimpl

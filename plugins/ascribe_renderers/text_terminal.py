@@ -45,8 +45,9 @@ class TextTerminal(Renderer):
         outlier_perc
             Percent of the sum of all magnitudes that is clipped.
         colour
-            Whether to use colours (24 bits); by default where standard output is a terminal and
-            ``NO_COLOR`` is not set. Without them each word is followed by its number.
+            Whether to use colours (24 bits); by default where standard output is a terminal, other
+            than a ``dumb`` one, and ``NO_COLOR`` is not set (https://no-color.org). Without them
+            each word is followed by its number.
         **options
             None: others are refused.
 
@@ -57,14 +58,19 @@ class TextTerminal(Renderer):
         """
         self.check(**options)
         texts = texts_of(attribution, original, sign, outlier_perc)
-        if colour is None:
-            colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        colour = _has_colours() if colour is None else colour
         parts = []
         for text in texts:
             if text.title:
                 parts.append(_plain(text.title))
             parts.append(_coloured(text) if colour else _numbered(text))
         return "\n".join(parts)
+
+
+def _has_colours() -> bool:
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def _coloured(text: Text) -> str:

@@ -1,4 +1,5 @@
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -99,6 +100,29 @@ def test_a_terminal_gets_colours_and_a_file_gets_numbers():
     coloured = render(np.array([1.0, -1.0]), ["good", "bad"], colour=True)
     assert "\x1b[48;2;178;24;43;97mgood\x1b[0m \x1b[48;2;33;102;172;97mbad\x1b[0m" in coloured
     assert render(np.array([1.0, -0.25]), ["good", "bad"]) == "good(+1) bad(-0.25)"
+
+
+@pytest.mark.parametrize(
+    ("terminal", "environment", "coloured"),
+    [
+        (True, {}, True),
+        (True, {"NO_COLOR": ""}, True),
+        (True, {"NO_COLOR": "1"}, False),
+        (True, {"TERM": "dumb"}, False),
+        (False, {}, False),
+        (None, {}, False),
+    ],
+)
+def test_colours_are_for_terminals_that_want_them(terminal, environment, coloured, monkeypatch):
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    stdout = None if terminal is None else SimpleNamespace(isatty=lambda: terminal)
+    monkeypatch.setattr("sys.stdout", stdout)
+    found = registry.renderers.get("text_terminal")().render(np.ones(1), ["good"])
+    monkeypatch.undo()
+    assert found == ("\x1b[48;2;178;24;43;97mgood\x1b[0m" if coloured else "good(+1)")
 
 
 def test_a_text_cannot_move_the_cursor(monkeypatch):

@@ -16,7 +16,7 @@ from ascribe.cli.explain import (
     parse_settings,
     write_drawing,
 )
-from ascribe.errors import InputError
+from ascribe.errors import AscribeError, InputError
 from ascribe.parameters import check_parameters, own_parameters
 from ascribe.superpixels import regions
 
@@ -89,15 +89,22 @@ def compare(
     classifier = models.load_classifier(model, weights)
     categories = [classifier.target(text) for text in targets] or None
     inputs = classifier.read(picture)
-    explanations = []
+    explanations, refused = [], {}
     for method, (cls, parameters) in chosen.items():
         if superpixels is not None and "feature_mask" in own_parameters(cls):
             parameters.setdefault("feature_mask", regions(inputs, superpixels))
-        explanations.append(explained(classifier, inputs, cls, categories, parameters))
+        try:
+            explanations.append(explained(classifier, inputs, cls, categories, parameters))
+        except AscribeError as error:  # the others are worth having
+            refused[method] = error
+            continue
         click.echo(f"{method} took {explanations[-1].seconds:.1f} s")
-    drawn = registry.renderers.get("html_report")().render(explanations, title=image.name)
-    write_drawing(drawn, output)
-    click.echo(f"wrote {output}")
+    if explanations:
+        drawn = registry.renderers.get("html_report")().render(explanations, title=image.name)
+        write_drawing(drawn, output)
+        click.echo(f"wrote {output}")
+    if refused:
+        raise InputError("; ".join(f"{method}: {error}" for method, error in refused.items()))
 
 
 def _configured(
