@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import click
 
 from ascribe import registry
 from ascribe.batching import progress
+from ascribe.cli.benchmark_table import as_json, sorted_rows, table
 from ascribe.cli.compare import configured
 from ascribe.cli.explain import check_writable
 from ascribe.errors import AscribeError, InputError
@@ -168,9 +168,9 @@ def benchmark_methods(
                 click.echo(f"Warning: {name} is left out: {failed[name]}", err=True)
     if len(failed) == len(chosen):
         raise InputError("no method could be judged; see the warnings")
-    ordered = _sorted(rows, sort)
+    ordered = sorted_rows(rows, sort)
     columns = [name for name in judge.metrics if any(name in one.numbers for one in rows.values())]
-    for line in _table(ordered, columns, set(CONTROLS), markdown):
+    for line in table(ordered, columns, set(CONTROLS), markdown):
         click.echo(line)
     targets = sum(len(case.targets) for case in cases)
     click.echo(
@@ -188,7 +188,7 @@ def benchmark_methods(
             "seed": seed, "score": score, "steps": steps, "failed": failed,
         }  # fmt: skip
         parameters = {name: given for name, (_, given) in chosen.items()}
-        content = {**about, "rows": _as_json(ordered, set(CONTROLS), parameters)}
+        content = {**about, "rows": as_json(ordered, set(CONTROLS), parameters)}
         to_json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         click.echo(f"wrote {to_json}")
 
@@ -221,83 +221,3 @@ def _check_sort(sort: str, metrics: list[str]) -> None:
     known = [*metrics, "seconds", "name"]
     if sort not in known:
         raise InputError(f"--sort must be one of {', '.join(known)}, but is {sort!r}")
-
-
-def _sorted(rows: Mapping[str, Results], sort: str) -> dict[str, Results]:
-    """Return rows with the best first, and those without a number last."""
-    from ascribe.metrics import METRICS
-
-    if sort == "name":
-        return dict(sorted(rows.items()))
-
-    def key(item: tuple[str, Results]) -> float:
-        found = item[1]
-        if sort == "seconds":
-            return _seconds(found)
-        if sort not in found.numbers:
-            return math.inf
-        return (
-            -found.mean(sort) if METRICS[sort].higher_is_better is not False else found.mean(sort)
-        )
-
-    return dict(sorted(rows.items(), key=key))
-
-
-def _seconds(found: Results) -> float:
-    return sum(found.seconds) / len(found.seconds) if found.seconds else math.inf
-
-
-def _table(
-    rows: Mapping[str, Results], columns: list[str], controls: set[str], markdown: bool
-) -> list[str]:
-    """Return the lines of a table: means and standard errors, and arrows to the better side."""
-    from ascribe.metrics import METRICS
-
-    arrows = {True: " ↑", False: " ↓", None: ""}
-    head = [f"{METRICS[c].title}{arrows[METRICS[c].higher_is_better]}" for c in columns]
-    cells = [["method", *head, "s / picture"]]
-    for name, found in rows.items():
-        numbers = [_cell(found, column) for column in columns]
-        seconds = f"{_seconds(found):.3f}" if found.seconds else ""
-        cells.append([f"({name})" if name in controls else name, *numbers, seconds])
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    padded = [[c.ljust(w) for c, w in zip(row, widths, strict=True)] for row in cells]
-    if not markdown:
-        return ["  ".join(row).rstrip() for row in padded]
-    lines = [f"| {' | '.join(row)} |" for row in padded]
-    return [lines[0], f"| {' | '.join('-' * width for width in widths)} |", *lines[1:]]
-
-
-def _cell(found: Results, column: str) -> str:
-    if column not in found.numbers:
-        return ""
-    error = found.standard_error(column)
-    return f"{found.mean(column):.2f}" + ("" if math.isnan(error) else f" ± {error:.2f}")
-
-
-def _as_json(
-    rows: Mapping[str, Results], controls: set[str], parameters: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    made = []
-    for name, found in rows.items():
-        metrics = {}
-        for metric, groups in found.numbers.items():
-            error = found.standard_error(metric)
-            metrics[metric] = {
-                "mean": found.mean(metric),
-                "standard_error": None if math.isnan(error) else error,
-                "targets": sum(map(len, groups)),
-                "pictures": len(groups),
-            }
-        seconds = _seconds(found) if found.seconds else None
-        shown = {key: repr(value) for key, value in parameters.get(name, {}).items()}
-        made.append(
-            {
-                "name": name,
-                "control": name in controls,
-                "parameters": shown,
-                "seconds": seconds,
-                "metrics": metrics,
-            }
-        )
-    return made

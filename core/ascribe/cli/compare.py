@@ -106,7 +106,7 @@ def configured(
     settings: tuple[str, ...],
     defaults: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, tuple[type, dict[str, Any]]]:
-    """Return each method's class and its checked parameters: settings, and defaults for the rest."""
+    """Return each method's class and its checked parameters: settings over defaults."""
     parameters = {method: dict((defaults or {}).get(method, {})) for method in methods}
     for setting in settings:
         method, dot, rest = setting.partition(".")
