@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from ascribe.batching import Chunk
 from ascribe.errors import InputError
+from ascribe.evaluations import at_least_single
 from ascribe.forward import Forward
 from ascribe.inputs import Inputs
 from ascribe.metrics.removal import Curve, Removal, levels
@@ -194,11 +195,9 @@ def _blurred(tensor: Tensor, sigma: float) -> Tensor:
             f"a blur needs floating-point inputs (batch, channels, *sides), but one is "
             f"{tuple(tensor.shape)} of {tensor.dtype}; choose other baselines"
         )
-    radius = math.ceil(3 * sigma)
-    steps = torch.arange(-radius, radius + 1, dtype=torch.float32, device=tensor.device)
+    moved, radius = at_least_single(tensor), math.ceil(3 * sigma)
+    steps = torch.arange(-radius, radius + 1).to(moved)
     kernel = (-0.5 * (steps / sigma).square()).exp()[None, None]
-    moved = tensor.float() if tensor.element_size() < 4 else tensor
-    kernel = kernel.to(moved)
     for axis in range(2, tensor.dim()):
         rows = moved.movedim(axis, -1)
         flat = rows.reshape(-1, 1, rows.shape[-1])

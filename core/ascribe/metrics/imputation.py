@@ -24,6 +24,9 @@ from ascribe.evaluations import at_least_single
 #: How far an equation may be off, as a share of the range of the picture's pixels.
 TOLERANCE = 1e-5
 
+#: How many units of rounding it may be off in any case, as in a picture of one colour.
+ROUNDING = 32
+
 
 def linear_imputation(
     pictures: Tensor, missing: Tensor, tolerance: float = TOLERANCE, most: int = 2000
@@ -60,7 +63,8 @@ def linear_imputation(
     x = filled * unknown
     low = torch.where(missing, torch.inf, known).amin((2, 3), keepdim=True)
     high = torch.where(missing, -torch.inf, known).amax((2, 3), keepdim=True)
-    limit = tolerance * (high - low).clamp(min=torch.finfo(known.dtype).tiny)
+    rounding = ROUNDING * torch.finfo(known.dtype).eps * torch.maximum(high.abs(), low.abs())
+    limit = torch.maximum(tolerance * (high - low), rounding)
     residual = (_neighbours(known + x) - degree * x) * unknown
     grids = _grids(unknown)
     direction = scaled = _preconditioned(residual, grids)

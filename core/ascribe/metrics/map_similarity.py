@@ -47,8 +47,8 @@ def ssim(one: Tensor, other: Tensor, sides: tuple[int, ...]) -> Tensor:
             f"{sides}; choose spearman or cosine"
         )
     x, y = (_over_peak(v.abs()).reshape(-1, 1, *sides) for v in (one, other))
-    steps = torch.arange(SSIM_SIZE, device=x.device) - SSIM_SIZE // 2
-    row = (-0.5 * (steps / SSIM_SIGMA).square()).exp().to(x)
+    steps = torch.arange(SSIM_SIZE).to(x) - SSIM_SIZE // 2
+    row = (-0.5 * (steps / SSIM_SIGMA).square()).exp()
     row = row / row.sum()
 
     def mean(values: Tensor) -> Tensor:

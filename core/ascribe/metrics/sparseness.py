@@ -50,6 +50,6 @@ def sparseness(
     sizes, count = places.values.sort(-1).values, places.values.shape[-1]
     peak = sizes[..., -1:]
     scaled = torch.where(peak > 0, sizes / peak, 1.0)  # so that no sum overflows
-    later = (torch.arange(count, 0, -1, device=sizes.device) - 0.5) / count
-    gini = 1 - 2 * (scaled * later.to(scaled)).sum(-1) / scaled.sum(-1)
+    later = (torch.arange(count, 0, -1, device=sizes.device).to(scaled) - 0.5) / count
+    gini = 1 - 2 * (scaled * later).sum(-1) / scaled.sum(-1)
     return places.pack(gini.clamp(min=0))
