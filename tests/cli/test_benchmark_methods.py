@@ -53,13 +53,13 @@ def test_numbers_of_the_json_are_those_of_the_markdown(run, tmp_path):
 
 
 def test_settings_reach_the_method_and_superpixels_are_given(run, tmp_path):
-    result = run("--method", "lime", "--set", "lime.n_samples=10", "--scenes", 1, "--steps", 2,
-                 "--json", "out.json")  # fmt: skip
+    result = run("--method", "kernel_shap", "--set", "kernel_shap.n_samples=10", "--scenes", 1,
+                 "--steps", 2, "--json", "out.json")  # fmt: skip
     assert result.exit_code == 0, result.output
     rows = json.loads((tmp_path / "out.json").read_text())["rows"]
-    lime = next(row for row in rows if row["name"] == "lime")
-    assert lime["parameters"] == {"baselines": "0.5", "n_samples": "10"}
-    assert lime["metrics"]["sparseness"]["mean"] < 0.99  # regions, not single pixels
+    row = next(row for row in rows if row["name"] == "kernel_shap")
+    assert row["parameters"] == {"baselines": "0.5", "n_samples": "10"}
+    assert row["metrics"]["sparseness"]["mean"] < 0.99  # regions, not single pixels
 
 
 def test_a_method_that_does_not_suit_is_left_out_with_a_word(run):

@@ -69,6 +69,11 @@ def judge(
     form = Inputs.of(given)
     values = _sized(explanation, form, inputs is not None)
     chosen = _chosen(metrics, masks is not None, forward_func is not None)
+    if forward_func is not None and "neuron_selector" in explanation.parameters:
+        raise InputError(
+            "an explanation of a neuron has no score that the model returns; judge it without the "
+            "model, or call ascribe.metrics.deletion with a function that returns the neuron"
+        )
     arguments = explanation.parameters.get("additional_forward_args")
     found = {}
     for name in chosen:

@@ -202,3 +202,8 @@ def test_blur_keeps_what_is_constant(shape):
 def test_blur_refuses_what_has_no_sides(inputs, sigma, message):
     with pytest.raises(InputError, match=message):
         blurred(inputs, sigma)
+
+
+def test_an_empty_batch_has_no_area(model, x):
+    assert deletion(model, x[:0], x[:0], target=0).shape == (0,)
+    assert insertion(model, x[:0], x[:0].expand(2, 0, 4), target=Targets([0, 1])).shape == (2, 0)

@@ -104,3 +104,10 @@ def test_what_there_is_not_enough_for_is_refused(net, pictures, metrics, message
     explanation = explain(net, pictures, "saliency", [0])
     with pytest.raises(InputError, match=message):
         judge(explanation, metrics=metrics)
+
+
+def test_a_neuron_has_no_score_to_follow(net, pictures):
+    explanation = explain(net, pictures, "NeuronGradient", layer="0", neuron_selector=(0, 1, 1))
+    assert list(judge(explanation)) == ["sparseness"]
+    with pytest.raises(InputError, match="an explanation of a neuron"):
+        judge(explanation, None, net)
