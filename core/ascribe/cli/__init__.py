@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ascribe.cli.benchmark_methods import benchmark_methods
 from ascribe.cli.check import check
 from ascribe.cli.compare import compare
 from ascribe.cli.demo import demo
@@ -40,6 +41,7 @@ def main() -> None:
     """Tell why a PyTorch model answered as it did."""
 
 
+main.add_command(benchmark_methods)
 main.add_command(check)
 main.add_command(compare)
 main.add_command(demo)

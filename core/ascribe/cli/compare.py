@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def compare(
 
     output = output or Path(f"{image.stem}_compared.html")
     check_writable(output, (".html",))
-    chosen = _configured(methods, settings)
+    chosen = configured(methods, settings)
     for method, (cls, _) in chosen.items():
         if superpixels is not None and len(chosen) == 1:
             check_superpixels(method, cls, superpixels)
@@ -107,11 +108,13 @@ def compare(
         raise InputError("; ".join(f"{method}: {error}" for method, error in refused.items()))
 
 
-def _configured(
-    methods: tuple[str, ...], settings: tuple[str, ...]
+def configured(
+    methods: tuple[str, ...],
+    settings: tuple[str, ...],
+    defaults: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, tuple[type, dict[str, Any]]]:
-    """Return each method's class and its parameters, all of them checked."""
-    parameters: dict[str, dict[str, Any]] = {method: {} for method in methods}
+    """Return each method's class and its checked parameters: settings over defaults."""
+    parameters = {method: dict((defaults or {}).get(method, {})) for method in methods}
     for setting in settings:
         method, dot, rest = setting.partition(".")
         if not dot or method not in parameters:
