@@ -15,6 +15,9 @@ from ascribe.inputs import Inputs
 from ascribe.targets import pickers
 
 
+_NOBODY = torch.empty(0, dtype=torch.long)
+
+
 class Binding:
     """A model as a function of its inputs alone, with one score for each target and row.
 
@@ -62,7 +65,9 @@ class Binding:
 
     def scores(self, tensors: Iterable[Tensor], chunk: Chunk) -> Tensor:
         """Return the scores of the rows of a chunk: ``(targets, rows)`` or ``(targets, 1)``."""
-        output = self.output(tensors, chunk.of_rows())
+        # Whose row is whose matters to what follows its example alone.
+        examples = chunk.of_rows() if self._args or self._kwargs else _NOBODY
+        output = self.output(tensors, examples)
         several = len(self._pickers) > 1
         # A callable target may write to what it is given, and others come after it.
         outputs = (copied(output) if several else output for _ in self._pickers)
