@@ -14,7 +14,6 @@ from ascribe.errors import TargetError
 from ascribe.inputs import Inputs
 from ascribe.targets import pickers
 
-
 _NOBODY = torch.empty(0, dtype=torch.long)
 
 

@@ -142,7 +142,7 @@ def _remember_module(module: nn.Module, written: list[str]) -> Callable[[], None
         for value in attributes.values()
         if isinstance(value, dict)
     ]
-    members = [(value, list(value)) for value in attributes.values() if isinstance(value, list)]
+    lists = [(value, list(value)) for value in attributes.values() if isinstance(value, list)]
     buffers = [b for b in vars(module).get("_buffers", {}).values() if _has_values(b)]
     named = vars(module).get("_parameters", {})
     parameters = {name: p for name, p in named.items() if _has_values(p)}
@@ -159,8 +159,8 @@ def _remember_module(module: nn.Module, written: list[str]) -> Callable[[], None
         for held, kept in changed:
             there = {k: v for k, v in list(held.items()) if k in passing}
             _restore_dict(held, {**kept, **there})
-        for held, kept in members:
-            held[:] = kept
+        for listed, members in lists:
+            listed[:] = members
         for tensor, content in contents:
             _restore_content(tensor, content)
         for name, (requires_grad, grad, version) in states.items():
