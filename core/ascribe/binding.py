@@ -15,6 +15,8 @@ from ascribe.errors import TargetError
 from ascribe.inputs import Inputs
 from ascribe.targets import pickers
 
+_NOBODY = torch.empty(0, dtype=torch.long)
+
 
 class Binding:
     """A model as a function of its inputs alone, with one score for each target and row.
@@ -76,7 +78,9 @@ class Binding:
 
     def scores(self, tensors: Iterable[Tensor], chunk: Chunk) -> Tensor:
         """Return the scores of the rows of a chunk: ``(targets, rows)`` or ``(targets, 1)``."""
-        return self.picked(self.output(tensors, chunk.of_rows()), chunk)
+        # Whose row is whose matters to what follows its example alone.
+        examples = chunk.of_rows() if self._args or self._kwargs else _NOBODY
+        return self.picked(self.output(tensors, examples), chunk)
 
     def picked(self, output: Any, chunk: Chunk) -> Tensor:
         """Return the scores in what the model returned for the rows of a chunk: see `scores`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import random
 import types
 import warnings
@@ -136,12 +137,12 @@ def _named_by(func: types.FunctionType) -> list[Any]:
 def _remember_module(module: nn.Module, written: list[str]) -> Callable[[], None]:
     """Return what restores a module, and notes the parameters that were written to."""
     attributes, passing = dict(vars(module)), _passing_hooks(module)
-    inner = {
-        key: {k: v for k, v in list(value.items()) if k not in passing}
-        for key, value in attributes.items()
+    inner = [
+        (value, {k: v for k, v in list(value.items()) if k not in passing} if value else {})
+        for value in attributes.values()
         if isinstance(value, dict)
-    }
-    members = [(value, list(value)) for value in attributes.values() if isinstance(value, list)]
+    ]
+    lists = [(value, list(value)) for value in attributes.values() if isinstance(value, list)]
     buffers = [b for b in vars(module).get("_buffers", {}).values() if _has_values(b)]
     named = vars(module).get("_parameters", {})
     parameters = {name: p for name, p in named.items() if _has_values(p)}
@@ -151,13 +152,15 @@ def _remember_module(module: nn.Module, written: list[str]) -> Callable[[], None
     contents = [(tensor, tensor.detach().clone()) for tensor in (*buffers, *scaled)]
 
     def restore() -> None:
-        _restore_dict(vars(module), attributes)
-        passing = _passing_hooks(module)
-        for key, value in inner.items():
-            there = list(attributes[key].items())
-            _restore_dict(attributes[key], {**value, **{k: v for k, v in there if k in passing}})
-        for held, kept in members:
-            held[:] = kept
+        if not _same(vars(module), attributes):
+            _restore_dict(vars(module), attributes)
+        changed = [(held, kept) for held, kept in inner if not _same(held, kept)]
+        passing = _passing_hooks(module) if changed else ()
+        for held, kept in changed:
+            there = {k: v for k, v in list(held.items()) if k in passing}
+            _restore_dict(held, {**kept, **there})
+        for listed, members in lists:
+            listed[:] = members
         for tensor, content in contents:
             _restore_content(tensor, content)
         for name, (requires_grad, grad, version) in states.items():
@@ -172,23 +175,37 @@ def _remember_module(module: nn.Module, written: list[str]) -> Callable[[], None
     return restore
 
 
+#: Where modules keep what is no hook.
+_NO_HOOKS = frozenset(["_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"])
+
+
 def _passing_hooks(module: nn.Module) -> set[Any]:
     """Return the keys of hooks that some thread has there for one forward pass, and will remove."""
-    dicts = [value for value in list(vars(module).values()) if isinstance(value, dict)]
+    named = list(vars(module).items())
+    dicts = [v for name, v in named if isinstance(v, dict) and v and name not in _NO_HOOKS]
     items = [item for value in dicts for item in list(value.items())]
     return {key for key, hook in items if hasattr(getattr(hook, "__self__", None), "transient")}
+
+
+def _same(current: dict[Any, Any], before: dict[Any, Any]) -> bool:
+    """Whether two dicts hold the very same objects in the same order."""
+    if len(current) != len(before):
+        return False
+    alike = map(operator.is_, current.values(), before.values())
+    return not before or (all(alike) and list(current) == list(before))
 
 
 def _has_values(tensor: Tensor | None) -> bool:
     return tensor is not None and not is_lazy(tensor)
 
 
-@torch.no_grad()
 def _restore_content(tensor: Tensor, content: Tensor) -> None:
     # Not by version: a batch norm updates its statistics without counting that as a change.
-    if tensor.shape != content.shape:
-        tensor.resize_(content.shape)
-    if not torch.equal(tensor, content):
+    if tensor.shape == content.shape and torch.equal(tensor, content):
+        return
+    with torch.no_grad():
+        if tensor.shape != content.shape:
+            tensor.resize_(content.shape)
         tensor.copy_(content)
 
 
@@ -220,11 +237,12 @@ def _remember_random_state() -> Callable[[], None]:
             torch.cuda.set_rng_state_all(cuda)
         if random.getstate() != python:
             random.setstate(python)
-        if any(map(np.any, map(np.not_equal, _parts(np.random.get_state()), _parts(legacy)))):
+        if not _same_state(np.random.get_state(), legacy):
             np.random.set_state(legacy)
 
     return restore
 
 
-def _parts(state: Any) -> Any:
-    return state[1:]
+def _same_state(state: Any, other: Any) -> bool:
+    (_, keys, *rest), (_, others, *another) = state, other
+    return rest == another and np.array_equal(keys, others)

@@ -240,13 +240,24 @@ def shared(
     epsilon
         What is added to the value, away from zero.
     """
-    stabiliser = torch.where(value < 0, -epsilon, epsilon).to(value)
+    # The sign of 0 is that of +0. (`torch.where` takes a CPU several times as long.)
+    stabiliser = torch.copysign(value.new_tensor(epsilon), value + 0.0)
     denominator = value + stabiliser
     shares = relevance / denominator
     if not epsilon:  # nothing of nothing is nothing
         shares = shares.masked_fill((denominator == 0) & (relevance == 0), 0)
-    kept = stabiliser if constant is None else stabiliser + constant
-    return shares, (shares.double() * kept).sum()
+    absorbed = (shares * stabiliser).sum(dtype=torch.float64)
+    return shares, absorbed if constant is None else absorbed + _weighed(shares, constant)
+
+
+def _weighed(shares: Tensor, constant: Tensor | float) -> Tensor:
+    """Return the sum of shares times a constant that broadcasts to them, in double precision."""
+    if not isinstance(constant, Tensor):
+        return shares.sum(dtype=torch.float64) * constant
+    sizes = [1] * (shares.dim() - constant.dim()) + list(constant.shape)
+    alike = [axis for axis, size in enumerate(sizes) if size == 1]
+    sums = shares.sum(alike, keepdim=True, dtype=torch.float64) if alike else shares.double()
+    return (sums * constant.double()).sum()
 
 
 def _signs(tensor: Tensor) -> tuple[Tensor, Tensor]:

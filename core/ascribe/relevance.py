@@ -146,7 +146,8 @@ class _Relevance(Rules):
         def counted(relevance: Tensor) -> Any:
             handed_on = pull(relevance)
             parts = [handed_on] if isinstance(handed_on, Tensor) else handed_on
-            self.absorb(relevance.double().sum() - sum(part.double().sum() for part in parts))
+            if [id(part) for part in parts] != [id(relevance)]:  # that hands on all, as it is
+                self.absorb(_sum(relevance) - sum(map(_sum, parts)))
             return handed_on
 
         return substitute(call, value, counted)
@@ -210,6 +211,10 @@ class _Relevance(Rules):
         return rule
 
 
+def _sum(relevance: Tensor) -> Tensor:
+    return relevance.sum(dtype=torch.float64)
+
+
 def _as_it_is(relevance: Tensor, layer: Weighted) -> Tensor:
     if relevance.shape != layer.x.shape:
         raise InputError(
@@ -231,5 +236,5 @@ class _Sink(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *relevances: Tensor) -> Any:
-        ctx.absorb(relevances[0].double().sum())
+        ctx.absorb(_sum(relevances[0]))
         return None, None, None

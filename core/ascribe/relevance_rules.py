@@ -59,7 +59,8 @@ def passed_on(call: Call) -> tuple[Tensor, Pull]:
     first, *others = [operand.shape for operand in call.operands]
 
     def pull(relevance: Tensor) -> list[Tensor]:
-        return [relevance.sum_to_size(first), *(relevance.new_zeros(shape) for shape in others)]
+        whole = relevance if relevance.shape == first else relevance.sum_to_size(first)
+        return [whole, *(relevance.new_zeros(shape) for shape in others)]
 
     return call.run(), pull
 

@@ -228,7 +228,10 @@ def _shown(index: Tensor) -> str:
 
 def _pick_column(output: Any, index: list[int]) -> Tensor:
     output = tensor_output(output)
-    _check_range(output, torch.tensor(index))
+    sizes = output.shape[1:]
+    within = [-size <= one < size for one, size in zip(index, sizes, strict=False)]
+    if len(index) > len(sizes) or not all(within):
+        _check_range(output, torch.tensor(index))  # says so
     choice = (slice(None), *index)
     return output[choice]
 

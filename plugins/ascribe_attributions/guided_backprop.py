@@ -11,7 +11,7 @@ from typing import Any
 
 from ascribe import Attribution, GradientAttribution, hookimpl
 from ascribe.internal import neuron_form
-from ascribe.rectifiers import rectified_gradients
+from ascribe.rectifiers import rectified_gradients, silenced
 
 
 class GuidedBackprop(GradientAttribution):
@@ -57,7 +57,7 @@ class GuidedBackprop(GradientAttribution):
             return forward.pack(
                 rectified_gradients(
                     forward,
-                    lambda gradient, inactive: gradient.clamp(min=0).masked_fill_(inactive, 0),
+                    lambda gradient, inactive: silenced(gradient.clamp(min=0), inactive),
                 )
             )
 
