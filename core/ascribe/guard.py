@@ -137,10 +137,9 @@ def _named_by(func: types.FunctionType) -> list[Any]:
 def _remember_module(module: nn.Module, written: list[str]) -> Callable[[], None]:
     """Return what restores a module, and notes the parameters that were written to."""
     attributes, passing = dict(vars(module)), _passing_hooks(module)
+    dicts = [value for value in attributes.values() if isinstance(value, dict)]
     inner = [
-        (value, {k: v for k, v in list(value.items()) if k not in passing} if value else {})
-        for value in attributes.values()
-        if isinstance(value, dict)
+        (d, {k: v for k, v in list(d.items()) if k not in passing} if d else {}) for d in dicts
     ]
     lists = [(value, list(value)) for value in attributes.values() if isinstance(value, list)]
     buffers = [b for b in vars(module).get("_buffers", {}).values() if _has_values(b)]
@@ -154,7 +153,8 @@ def _remember_module(module: nn.Module, written: list[str]) -> Callable[[], None
     def restore() -> None:
         if not _same(vars(module), attributes):
             _restore_dict(vars(module), attributes)
-        changed = [(held, kept) for held, kept in inner if not _same(held, kept)]
+        # Most are empty, and stay so.
+        changed = [pair for pair in inner if any(pair) and not _same(*pair)]
         passing = _passing_hooks(module) if changed else ()
         for held, kept in changed:
             there = {k: v for k, v in list(held.items()) if k in passing}
@@ -192,7 +192,7 @@ def _same(current: dict[Any, Any], before: dict[Any, Any]) -> bool:
     if len(current) != len(before):
         return False
     alike = map(operator.is_, current.values(), before.values())
-    return not before or (all(alike) and list(current) == list(before))
+    return all(alike) and list(current) == list(before)
 
 
 def _has_values(tensor: Tensor | None) -> bool:

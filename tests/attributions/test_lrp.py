@@ -19,6 +19,7 @@ from ascribe.attr import (
     WSquareRule,
     ZBoxRule,
 )
+from ascribe.lrp_rules import shared
 
 
 def numbers(seed, *shape):
@@ -282,3 +283,20 @@ def test_a_transformer_s_relevance_is_accounted_for():
     found, delta = LRP(Reading()).attribute(x, target=1, return_convergence_delta=True)
     assert found.shape == x.shape
     assert float(delta.abs().max()) < 1e-12 * float(found.abs().sum() + 1)
+
+
+@pytest.mark.parametrize("shape", [None, (), (3, 1, 1), (1, 3, 1, 1), (4,), (2, 3, 4, 4), 0.5])
+def test_what_a_constant_and_the_stabiliser_absorb_is_counted(shape):
+    relevance, value = numbers(0, 2, 3, 4, 4), numbers(1, 2, 3, 4, 4)
+    constant = numbers(2, *shape) if isinstance(shape, tuple) else shape
+    epsilon = 0.1
+    shares, absorbed = shared(relevance, value, constant, epsilon)
+    stabiliser = torch.where(value < 0, -1, 1).double() * epsilon
+    assert torch.equal(shares, relevance / (value + stabiliser))
+    kept = stabiliser if constant is None else stabiliser + constant
+    torch.testing.assert_close(absorbed, (shares * kept).sum(), rtol=1e-13, atol=1e-13)
+
+
+def test_the_stabiliser_of_zero_is_positive_whatever_its_sign():
+    shares, _ = shared(torch.ones(2), torch.tensor([0.0, -0.0]), None, 0.5)
+    assert shares.tolist() == [2, 2]

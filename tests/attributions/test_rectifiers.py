@@ -14,6 +14,7 @@ from ascribe.attr import (
     NeuronDeconvolution,
     NeuronGuidedBackprop,
 )
+from ascribe.rectifiers import silenced
 
 RELU = nn.ReLU(inplace=True)
 FORMS = {
@@ -111,3 +112,12 @@ def test_guided_grad_cam_is_the_product_of_both():
     torch.testing.assert_close(found, sized * GuidedBackprop(model).attribute(x, target=1))
     with pytest.raises(InputError, match="as many sides as the input"):
         GuidedGradCam(model, model.last).attribute(x, target=1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_what_is_silenced_is_zero_and_all_else_as_it_is(dtype):
+    cotangent = torch.tensor([1.5, -2, torch.nan, torch.inf, -torch.inf, 0], dtype=dtype).repeat(2)
+    inactive = torch.arange(12) < 6
+    found = silenced(cotangent, inactive)
+    torch.testing.assert_close(found, cotangent.masked_fill(inactive, 0), equal_nan=True)
+    assert found.dtype == dtype

@@ -188,3 +188,36 @@ def test_every_module_that_is_random_in_training_is_warned_of(module):
 
 def test_functions_without_modules_have_none():
     assert modules_in(torch.sin) == modules_in(lambda x: x) == []
+
+
+@pytest.mark.parametrize("write", ["other object", "other key", "other order", "more", "fewer"])
+def test_a_dict_that_looks_alike_is_put_back_all_the_same(write):
+    model = nn.Module()
+    first, second = torch.zeros(2), torch.zeros(2)
+    model.cache = {"a": first, "b": second}
+    cache = model.cache
+    with untouched([model]):
+        if write == "other object":
+            cache["a"] = first.clone()
+        elif write == "other key":
+            cache["c"] = cache.pop("b")
+        elif write == "other order":
+            cache["a"] = cache.pop("a")
+        elif write == "more":
+            cache["c"] = 1
+        else:
+            del cache["a"]
+    assert model.cache is cache
+    assert list(cache) == ["a", "b"]
+    assert cache["a"] is first
+    assert cache["b"] is second
+
+
+def test_each_generator_is_put_back_by_itself():
+    for draw in (lambda: torch.rand(1), np.random.rand, random.random, np.random.randn):
+        before = torch.get_rng_state(), np.random.get_state(), random.getstate()
+        with untouched([]):
+            draw()
+        after = torch.get_rng_state(), np.random.get_state(), random.getstate()
+        assert str(after) == str(before)
+        assert all(map(np.array_equal, after[1], before[1]))
