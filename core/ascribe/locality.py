@@ -48,8 +48,10 @@ class Run:
     def whole(self, number: int) -> Tensor:
         """Return a value in full: ``(rows, *features)``."""
         patch, clean = self.patches[number], self.clean[number]
-        if patch is None:
+        if patch is None and len(clean) == 1:
             return clean.expand(self.rows, *clean.shape[1:])
+        if patch is None:  # each row is several there
+            return clean.repeat(self.rows, *[1] * (clean.dim() - 1))
         if patch.size == tuple(clean.shape[2:]):
             return patch.tensor
         return cut(clean, np.zeros_like(patch.origin), clean.shape[2:], patch)

@@ -314,6 +314,9 @@ def program_of(first: Tape, second: Tape) -> Program:
             raise NoProgramError("the operations depend on the inputs")
         pairs = zip(one[1], other[1], strict=True)
         operations.append(Operation(one[0], tuple(_joined(*pair) for pair in pairs), *one[2:]))
+    for number, made in first.values.items():
+        if not made.dim() or len(made) * MORE != len(second.values[number]) * FEW:
+            raise NoProgramError("a result within has not its rows first")
     outputs = [_joined(*pair) for pair in zip(first.outputs, second.outputs, strict=True)]
     return Program(first.inputs, operations, outputs, first.structure)
 

@@ -105,7 +105,7 @@ class Replay:
             self._program = prepared(program_of(self._tape, self._other))
             for example in range(table.shape[2]):
                 self._fill(table, example, rows, advance)
-        except (NoProgramError, RuntimeError) as error:
+        except (NoProgramError, RuntimeError, ValueError, IndexError, TypeError) as error:
             if batching.out_of_memory(error):
                 raise
             remark(f"the model itself ran on each variant of its inputs: {error}")
