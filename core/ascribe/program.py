@@ -209,6 +209,11 @@ class Tape(TorchDispatchMode):
                 self.refusal = str(error) or type(error).__name__
         return made
 
+    @property
+    def kinds(self) -> list[Any]:
+        """Which operations there are: see `Operation.kind`."""
+        return [getattr(func, "overloadpacket", type(func)) for func, *_ in self.operations]
+
     def end(self, output: Any) -> None:
         """Take what the model returned."""
         leaves, self.structure = tree_flatten(output)

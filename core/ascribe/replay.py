@@ -18,7 +18,7 @@ from ascribe import batching
 from ascribe.batching import Chunk
 from ascribe.incremental import Incremental
 from ascribe.notes import remark
-from ascribe.prepare import prepared
+from ascribe.prepare import gains, prepared
 from ascribe.program import NoProgramError, Program, Tape, program_of
 from ascribe.rehearsal import made
 
@@ -79,10 +79,14 @@ class Replay:
         ends = zip(self._rows(first), self._rows(last), strict=True)
         with batching.MemoryMeter() as self.memory:
             self._tape, self.clean = self._recorded(self._clean(0), first)
-        both = Chunk(slice(0, 2), slice(0, 1))
-        self._other, self._ends = self._recorded([torch.cat(pair) for pair in ends], both)
-        self.coupled = self._ends.shape[1] == 1
+        self.coupled = False
         self._program: Program | None = None
+        if not self._tape.refusal and not gains(self._tape.kinds):
+            self._tape.refusal = "it has few convolutions"
+        if not self._tape.refusal:
+            both = Chunk(slice(0, 2), slice(0, 1))
+            self._other, self._ends = self._recorded([torch.cat(pair) for pair in ends], both)
+            self.coupled = self._ends.shape[1] == 1
 
     def fill(self, table: Tensor, rows: int, advance: Callable[[int], Any]) -> bool:
         """Write scores to a table: ``(targets, variants, batch)``.
@@ -102,6 +106,8 @@ class Replay:
             False where the program is not true to the model, and the table is not to be used.
         """
         try:
+            if self._tape.refusal:
+                raise NoProgramError(self._tape.refusal)
             self._program = prepared(program_of(self._tape, self._other))
             for example in range(table.shape[2]):
                 self._fill(table, example, rows, advance)
