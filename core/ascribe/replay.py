@@ -19,8 +19,9 @@ from ascribe.batching import Chunk
 from ascribe.incremental import Incremental
 from ascribe.notes import remark
 from ascribe.prepare import gains, prepared
-from ascribe.program import NoProgramError, Program, Tape, program_of
+from ascribe.program import NoProgramError, Program
 from ascribe.rehearsal import made
+from ascribe.tape import Tape, program_of
 
 if TYPE_CHECKING:
     from ascribe.evaluations import Evaluations, Vary

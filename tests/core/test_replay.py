@@ -11,8 +11,9 @@ from ascribe.evaluations import Evaluations
 from ascribe.incremental import Incremental
 from ascribe.notes import noted
 from ascribe.prepare import Convolution, prepared
-from ascribe.program import NoProgramError, Tape, program_of
+from ascribe.program import NoProgramError
 from ascribe.replay import models_as_they_are
+from ascribe.tape import Tape, program_of
 
 
 class Block(nn.Module):

@@ -1,0 +1,213 @@
+"""Recording what torch does while a model runs, as a program.
+
+Recorded is what torch does, below modules and functions, so that nothing hides; the model's code is
+not looked at. What could make another run differ is found by recording two of them, with other
+inputs and other numbers of rows: another order of operations, constants that come of the inputs
+in ways that torch does not see, sizes that are no multiples of the number of rows. Then, and where
+an operation is random, asks for a number or writes to what is not its own, there is no program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import TreeSpec, tree_flatten
+
+from ascribe.program import EachRow, NoProgramError, Operation, Program, Rows, Value
+
+#: How many rows the two recorded runs have: sizes that grow with them are then told from others.
+FEW, MORE = 1, 2
+
+#: Operations whose results have the form of what they are given, and none of its numbers.
+FORMS = {
+    getattr(torch.ops.aten, name)
+    for name in (
+        *("new_empty", "new_empty_strided", "new_full", "new_ones", "new_zeros"),
+        *("empty_like", "full_like", "ones_like", "zeros_like"),
+    )
+}
+
+
+class Tape(TorchDispatchMode):
+    """Records the operations that depend on the inputs, in its block.
+
+    Parameters
+    ----------
+    inputs
+        ``(rows, *features)`` each. The model may write to them.
+
+    Attributes
+    ----------
+    values
+        What the operations made, by number; what was written to later is copied before.
+    refusal
+        Why there is no program of this run; empty if there is.
+    """
+
+    def __init__(self, inputs: Sequence[Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.inputs = len(inputs)
+        self.refusal = ""
+        self.operations: list[tuple[Any, list[Any], TreeSpec, tuple[int, ...]]] = []
+        self.values: dict[int, Tensor] = {}
+        self._count = 0
+        self._numbers: dict[int, int] = {}
+        self._made: dict[int, Tensor] = {}  # kept, so that no other tensor takes its place
+        self._sharing: dict[int, set[int]] = {}
+        for tensor in inputs:
+            self._number(tensor)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        given, structure = tree_flatten((args, kwargs or {}))
+        arguments = [self._encoded(one) for one in given]
+        self._keep(func, given)
+        made = func(*args, **(kwargs or {}))
+        if not self.refusal:
+            try:
+                self._note(func, given, arguments, structure, made)
+            except (NoProgramError, RuntimeError, NotImplementedError) as error:
+                self.refusal = str(error) or type(error).__name__
+        return made
+
+    @property
+    def kinds(self) -> list[Any]:
+        """Which operations there are: see `Operation.kind`."""
+        return [getattr(func, "overloadpacket", type(func)) for func, *_ in self.operations]
+
+    def end(self, output: Any) -> None:
+        """Take what the model returned."""
+        leaves, self.structure = tree_flatten(output)
+        self.outputs = [self._encoded(one) for one in leaves]
+        if not any(isinstance(one, Value) for one in self.outputs):
+            self.refusal = self.refusal or "the output does not come of the inputs within torch"
+
+    def _note(
+        self, func: Any, given: list[Any], arguments: list[Any], structure: TreeSpec, made: Any
+    ) -> None:
+        results = list(made) if isinstance(made, (tuple, list)) else [made]
+        written = _written(func, given)
+        depends = any(isinstance(one, Value) for one in arguments)
+        if not depends or getattr(func, "overloadpacket", None) in FORMS:
+            if any(id(tensor) not in self._made for tensor in written):
+                raise NoProgramError(f"{func} writes to what the run did not make")
+            self._made.update((id(one), one) for one in results if isinstance(one, Tensor))
+            return
+        _check(func, arguments, results)
+        if written:
+            func = self._without_writing(func, written, given, results)
+        numbers = [self._number(one) if isinstance(one, Tensor) else -1 for one in results]
+        self.operations.append((func, arguments, structure, tuple(numbers)))
+
+    def _without_writing(self, func: Any, written: list[Tensor], given: Any, results: Any) -> Any:
+        """Return the operation that makes a new tensor instead of writing to its first argument."""
+        plain = getattr(torch.ops.aten, func._schema.name.removeprefix("aten::").rstrip("_"), None)
+        plain = getattr(plain, func._overloadname, None)
+        own = len(results) == len(written) == 1 and results[0] is written[0] is given[0]
+        if plain is None or not own:
+            raise NoProgramError(f"{func} writes to its arguments")
+        if len(self._sharing.get(_storage(written[0]), ())) != 1:
+            raise NoProgramError(f"{func} writes to a tensor of which there are views")
+        return plain
+
+    def _keep(self, func: Any, given: list[Any]) -> None:
+        """Copy what an operation is about to write to."""
+        for tensor in _written(func, given):
+            if id(tensor) in self._numbers:
+                self.values[self._numbers[id(tensor)]] = tensor.clone()
+
+    def _number(self, tensor: Tensor) -> int:
+        number, self._count = self._count, self._count + 1
+        self.values[number] = tensor
+        self._numbers[id(tensor)] = number
+        self._made[id(tensor)] = tensor
+        self._sharing.setdefault(_storage(tensor), set()).add(id(tensor))
+        return number
+
+    def _encoded(self, one: Any) -> Any:
+        if isinstance(one, Tensor) and id(one) in self._numbers:
+            return Value(self._numbers[id(one)])
+        return one
+
+
+def _check(func: Any, arguments: list[Any], results: list[Any]) -> None:
+    """Refuse what another run could do otherwise."""
+    tags = getattr(func, "tags", [])
+    varying = (
+        torch.Tag.nondeterministic_seeded,
+        torch.Tag.data_dependent_output,
+        torch.Tag.dynamic_output_shape,
+    )
+    if any(tag in tags for tag in varying):
+        raise NoProgramError(f"{func} is random, or its result has a size of its own")
+    if any(one is not None and not isinstance(one, Tensor) for one in results):
+        raise NoProgramError(f"{func} takes a number out of a tensor")
+    norms = (torch.ops.aten.native_batch_norm, torch.ops.aten._native_batch_norm_legit)
+    if getattr(func, "overloadpacket", None) in norms and True in arguments[5:6]:
+        raise NoProgramError("a batch norm is in training mode")
+
+
+def _written(func: Any, given: list[Any]) -> list[Tensor]:
+    """Return the tensors that an operation writes to."""
+    schema = func._schema
+    if not schema.is_mutable:
+        return []
+    writes = [a for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write]
+    if len(writes) == 1 and writes[0] is schema.arguments[0]:
+        return [one for one in given[:1] if isinstance(one, Tensor)]
+    return [one for one in given if isinstance(one, Tensor)]
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
+def program_of(first: Tape, second: Tape) -> Program:
+    """Return what two recorded runs, with other inputs of `FEW` and `MORE` rows, have in common.
+
+    Raises
+    ------
+    NoProgramError
+        If one of them was not recorded, or they differ in more than the number of rows.
+    """
+    if first.refusal or second.refusal:
+        raise NoProgramError(first.refusal or second.refusal)
+    if len(first.operations) != len(second.operations) or first.structure != second.structure:
+        raise NoProgramError("the operations depend on the inputs")
+    operations = []
+    for one, other in zip(first.operations, second.operations, strict=True):
+        if one[0] is not other[0] or one[2:] != other[2:]:
+            raise NoProgramError("the operations depend on the inputs")
+        pairs = zip(one[1], other[1], strict=True)
+        operations.append(Operation(one[0], tuple(_joined(*pair) for pair in pairs), *one[2:]))
+    for number, made in first.values.items():
+        if not made.dim() or len(made) * MORE != len(second.values[number]) * FEW:
+            raise NoProgramError("a result within has not its rows first")
+    outputs = [_joined(*pair) for pair in zip(first.outputs, second.outputs, strict=True)]
+    return Program(first.inputs, operations, outputs, first.structure)
+
+
+def _joined(one: Any, other: Any) -> Any:
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        return _joined_tensors(one, other)
+    if type(one) is not type(other):
+        raise NoProgramError("the operations depend on the inputs")
+    if one == other or (one != one and other != other):
+        return one
+    if isinstance(one, int) and one * MORE == other * FEW:
+        return Rows(one // FEW)
+    raise NoProgramError("a number that goes into an operation depends on the inputs")
+
+
+def _joined_tensors(one: Tensor, other: Tensor) -> Any:
+    if one is other or (torch.equal(one, other) and one.stride() == other.stride()):
+        return one
+    rows = one.dim() == other.dim() > 0 and (len(one), len(other)) == (FEW, MORE)
+    if rows and torch.equal(one[:1].expand_as(other), other):
+        return EachRow(one)
+    raise NoProgramError("a constant of the model depends on the inputs")
