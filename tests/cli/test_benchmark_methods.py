@@ -53,12 +53,12 @@ def test_numbers_of_the_json_are_those_of_the_markdown(run, tmp_path):
 
 
 def test_settings_reach_the_method_and_superpixels_are_given(run, tmp_path):
-    result = run("--method", "kernel_shap", "--set", "kernel_shap.n_samples=10", "--scenes", 1,
+    result = run("--method", "kernel_shap", "--set", "kernel_shap.n_samples=104", "--scenes", 1,
                  "--steps", 2, "--json", "out.json")  # fmt: skip
     assert result.exit_code == 0, result.output
     rows = json.loads((tmp_path / "out.json").read_text())["rows"]
     row = next(row for row in rows if row["name"] == "kernel_shap")
-    assert row["parameters"] == {"baselines": "0.5", "n_samples": "10"}
+    assert row["parameters"] == {"baselines": "0.5", "n_samples": "104"}
     assert row["metrics"]["sparseness"]["mean"] < 0.99  # regions, not single pixels
 
 

@@ -3,6 +3,7 @@ from click.testing import CliRunner
 
 from ascribe import scenes
 from ascribe.cli import main
+from ascribe.metrics import METRICS
 
 
 @pytest.fixture
@@ -24,6 +25,15 @@ def test_methods_are_compared_in_one_report(run, tmp_path):
     html = (tmp_path / "scene_compared.html").read_text(encoding="utf-8")
     for told in ("Occlusion", "DeepLift", "Saliency", "dog", "cat", "(3, 32, 32)", "scene.png"):
         assert told in html
+
+
+def test_methods_are_judged_where_that_is_wanted(run, tmp_path):
+    methods = ("--method", "saliency", "--method", "input_x_gradient")
+    plain, judged = ("compare", "scene.png", *methods, "-o", "report.html"), ("--judge",)
+    for arguments, wanted in ((plain, False), ((*plain, *judged), True)):
+        assert run(*arguments).exit_code == 0
+        html = (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert all((METRICS[name].title in html) == wanted for name in ("insertion", "deletion"))
 
 
 def test_a_method_that_cannot_do_it_leaves_the_others_their_report(run, tmp_path):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from torch import Tensor
 
 from ascribe import registry
 from ascribe.cli.explain import (
@@ -18,8 +19,13 @@ from ascribe.cli.explain import (
     write_drawing,
 )
 from ascribe.errors import AscribeError, InputError
+from ascribe.explanation import Explanation
+from ascribe.metrics import METRICS, blurred, judge
 from ascribe.parameters import check_parameters, own_parameters
 from ascribe.superpixels import regions
+
+if TYPE_CHECKING:
+    from ascribe.models import ImageClassifier
 
 
 @click.command()
@@ -61,6 +67,12 @@ from ascribe.superpixels import regions
     help="About so many regions are the features of methods with a feature_mask.",
 )
 @click.option(
+    "--judge/--no-judge",
+    "judged",
+    default=False,
+    help="Also tell insertion, deletion and sparseness of each method in the report.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
@@ -75,6 +87,7 @@ def compare(
     targets: tuple[str, ...],
     settings: tuple[str, ...],
     superpixels: int | None,
+    judged: bool,
     output: Path | None,
 ) -> None:
     """Explain a classifier's answer for the picture IMAGE by several methods, in one HTML file."""
@@ -101,11 +114,22 @@ def compare(
             continue
         click.echo(f"{method} took {explanations[-1].seconds:.1f} s")
     if explanations:
-        drawn = registry.renderers.get("html_report")().render(explanations, title=image.name)
+        metrics = [_judged(one, classifier, inputs) for one in explanations] if judged else None
+        renderer = registry.renderers.get("html_report")()
+        drawn = renderer.render(explanations, title=image.name, metrics=metrics)
         write_drawing(drawn, output)
         click.echo(f"wrote {output}")
     if refused:
         raise InputError("; ".join(f"{method}: {error}" for method, error in refused.items()))
+
+
+def _judged(
+    explanation: Explanation, classifier: ImageClassifier, inputs: Tensor
+) -> dict[str, Any]:
+    """Return how good an explanation is, under the titles of metrics."""
+    model, ends = classifier.model, blurred(inputs)
+    found = judge(explanation, None, model, inputs=inputs, baselines=ends)
+    return {METRICS[name].title: numbers for name, numbers in found.items()}
 
 
 def configured(
