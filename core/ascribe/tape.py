@@ -32,6 +32,10 @@ FORMS = {
 }
 
 
+#: Where a tensor lies: its storage, dtype, and offset, shape and strides.
+Place = tuple[int, torch.dtype, tuple[int, ...]]
+
+
 class Tape(TorchDispatchMode):
     """Records the operations that depend on the inputs, in its block.
 
@@ -55,9 +59,10 @@ class Tape(TorchDispatchMode):
         self.operations: list[tuple[Any, list[Any], TreeSpec, tuple[int, ...]]] = []
         self.values: dict[int, Tensor] = {}
         self._count = 0
-        self._numbers: dict[int, int] = {}
-        self._made: dict[int, Tensor] = {}  # kept, so that no other tensor takes its place
-        self._sharing: dict[int, set[int]] = {}
+        self._numbers: dict[Place, int] = {}
+        self._made: set[int] = set()
+        self._kept: list[Tensor] = []  # so that no other tensor takes its place
+        self._sharing: dict[int, set[Place]] = {}
         for tensor in inputs:
             self._number(tensor)
 
@@ -94,9 +99,12 @@ class Tape(TorchDispatchMode):
         written = _written(func, given)
         depends = any(isinstance(one, Value) for one in arguments)
         if not depends or getattr(func, "overloadpacket", None) in FORMS:
-            if any(id(tensor) not in self._made for tensor in written):
+            if any(_storage(tensor) not in self._made for tensor in written):
                 raise NoProgramError(f"{func} writes to what the run did not make")
-            self._made.update((id(one), one) for one in results if isinstance(one, Tensor))
+            if not _views(func):
+                made_here = [one for one in results if isinstance(one, Tensor)]
+                self._made.update(map(_storage, made_here))
+                self._kept += made_here
             return
         _check(func, arguments, results)
         if written:
@@ -118,20 +126,20 @@ class Tape(TorchDispatchMode):
     def _keep(self, func: Any, given: list[Any]) -> None:
         """Copy what an operation is about to write to."""
         for tensor in _written(func, given):
-            if id(tensor) in self._numbers:
-                self.values[self._numbers[id(tensor)]] = tensor.clone()
+            if (place := _place(tensor)) in self._numbers:
+                self.values[self._numbers[place]] = tensor.clone()
 
     def _number(self, tensor: Tensor) -> int:
         number, self._count = self._count, self._count + 1
         self.values[number] = tensor
-        self._numbers[id(tensor)] = number
-        self._made[id(tensor)] = tensor
-        self._sharing.setdefault(_storage(tensor), set()).add(id(tensor))
+        self._numbers[_place(tensor)] = number
+        self._kept.append(tensor)
+        self._sharing.setdefault(_storage(tensor), set()).add(_place(tensor))
         return number
 
     def _encoded(self, one: Any) -> Any:
-        if isinstance(one, Tensor) and id(one) in self._numbers:
-            return Value(self._numbers[id(one)])
+        if isinstance(one, Tensor) and self._numbers and (place := _place(one)) in self._numbers:
+            return Value(self._numbers[place])
         return one
 
 
@@ -163,8 +171,22 @@ def _written(func: Any, given: list[Any]) -> list[Tensor]:
     return [one for one in given if isinstance(one, Tensor)]
 
 
+def _views(func: Any) -> bool:
+    """Whether an operation returns what it is given, or a part of it."""
+    return any(one.alias_info is not None for one in func._schema.returns)
+
+
 def _storage(tensor: Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
+
+
+def _place(tensor: Tensor) -> Place:
+    """Return where in memory a tensor lies and how: what lies alike is the same, by any name."""
+    try:
+        layout = (tensor.storage_offset(), *tensor.shape, *tensor.stride())
+        return _storage(tensor), tensor.dtype, layout
+    except (RuntimeError, NotImplementedError):  # a sparse tensor, say
+        return id(tensor), tensor.dtype, ()
 
 
 def program_of(first: Tape, second: Tape) -> Program:
