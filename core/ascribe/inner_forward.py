@@ -17,7 +17,13 @@ from ascribe.forward import Forward, as_leaves
 from ascribe.gradient import check_graph, differentiated
 from ascribe.inputs import Inputs
 from ascribe.layers import Taps, by_row, find_layers
+from ascribe.program import NoProgramError
+from ascribe.rehearsal import made
 from ascribe.targets import neuron, total
+from ascribe.upper import Upper
+
+#: So many rows are worth running the model three times to learn what it does from a layer on.
+WORTH_RECORDING = 16
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,39 @@ class LayerForward(Forward):
             several=isinstance(layer, (list, tuple)),
         )
         self.activations = inputs
+        self._upper: Upper | None = None
+        self._tried = False
         super().__init__(above, inputs, target, (torch.arange(outer.batch),))
+
+    def __call__(self, tensors: Iterable[Tensor], chunk: Chunk | None = None) -> Tensor:
+        """Run the model once, from the layer on where that can be: see `Evaluations.__call__`."""
+        if self._upper is None:
+            return super().__call__(tensors, chunk)
+        chunk = chunk or self.everything
+        made(chunk.rows)
+        return self.binding.picked(
+            self._upper.run(self.binding.leaves(tensors, chunk.of_rows())), chunk
+        )
+
+    def rows_for(self, variants: int, differentiated: bool = False) -> int:
+        """Return how many rows one evaluation takes; many are run from the layer on alone."""
+        many = variants * self.inputs.batch >= WORTH_RECORDING and not self.small(variants)
+        if differentiated and many and not self._tried and not self.coupled:
+            self._tried = True
+            self._learn()
+        return super().rows_for(variants, differentiated)
+
+    def _learn(self) -> None:
+        """Find out how to run the model from the layer on, if that can be."""
+        one, last = torch.tensor([0]), torch.tensor([0, self.inputs.batch - 1])
+        few = self.binding.leaves([tensor[:1] for tensor in self.inputs.tensors], one)
+        # Other numbers than those of the activations, so that what depends on them tells.
+        more = self.binding.leaves([_other(tensor[last]) for tensor in self.inputs.tensors], last)
+        try:
+            self._upper = Upper(self.binding.run, few, more, len(self.inputs.tensors))
+        except (NoProgramError, RuntimeError, ValueError, IndexError, TypeError):
+            return  # then all of it runs each time
+        made(3)
 
     @property
     def outer(self) -> Inputs:
@@ -180,6 +218,10 @@ class LayerForward(Forward):
             else:
                 work(below.everything)
         return list(map(torch.cat, zip(*parts, strict=True)))
+
+
+def _other(tensor: Tensor) -> Tensor:
+    return tensor * 0.75 if tensor.is_floating_point() else tensor
 
 
 def gradients_in(

@@ -106,7 +106,10 @@ class Tape(TorchDispatchMode):
                 self._made.update(map(_storage, made_here))
                 self._kept += made_here
             return
-        _check(func, arguments, results)
+        if func is torch.ops.aten.detach.default:
+            self._kept += results  # lies where the same tensor lies that it comes of
+            return
+        _check(func, given, arguments, results)
         if written:
             func = self._without_writing(func, written, given, results)
         numbers = [self._number(one) if isinstance(one, Tensor) else -1 for one in results]
@@ -143,9 +146,12 @@ class Tape(TorchDispatchMode):
         return one
 
 
-def _check(func: Any, arguments: list[Any], results: list[Any]) -> None:
+def _check(func: Any, given: list[Any], arguments: list[Any], results: list[Any]) -> None:
     """Refuse what another run could do otherwise."""
-    tags = getattr(func, "tags", [])
+    kind = getattr(func, "overloadpacket", None)
+    chosen = [one.dtype for one in given[1:] if isinstance(one, Tensor)]
+    whole = kind is torch.ops.aten.index and not {torch.bool, torch.uint8} & set(chosen)
+    tags = [] if whole else getattr(func, "tags", [])
     varying = (
         torch.Tag.nondeterministic_seeded,
         torch.Tag.data_dependent_output,
@@ -156,7 +162,7 @@ def _check(func: Any, arguments: list[Any], results: list[Any]) -> None:
     if any(one is not None and not isinstance(one, Tensor) for one in results):
         raise NoProgramError(f"{func} takes a number out of a tensor")
     norms = (torch.ops.aten.native_batch_norm, torch.ops.aten._native_batch_norm_legit)
-    if getattr(func, "overloadpacket", None) in norms and True in arguments[5:6]:
+    if kind in norms and True in arguments[5:6]:
         raise NoProgramError("a batch norm is in training mode")
 
 
