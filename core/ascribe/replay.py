@@ -110,6 +110,8 @@ class Replay:
             if self._tape.refusal:
                 raise NoProgramError(self._tape.refusal)
             self._program = prepared(program_of(self._tape, self._other))
+            self._values: dict[int, Tensor] | None = self._tape.values
+            del self._tape, self._other  # and with them what they hold
             for example in range(table.shape[2]):
                 self._fill(table, example, rows, advance)
         except (NoProgramError, RuntimeError, ValueError, IndexError, TypeError) as error:
@@ -121,11 +123,8 @@ class Replay:
 
     def _fill(self, table: Tensor, example: int, rows: int, advance: Callable[[int], Any]) -> None:
         assert self._program is not None
-        kept = self._tape.values if example == 0 else None
-        clean = self._clean(example)
-        incremental = Incremental(self._program, clean, kept)
-        if kept is not None:
-            self._tape = self._other  # so that they go when they are not wanted any more
+        incremental = Incremental(self._program, self._clean(example), self._values)
+        self._values = None  # they are of the first example
 
         @torch.no_grad()
         def work(chunk: Chunk) -> None:
