@@ -1,6 +1,7 @@
 """The habits of the house, guarded."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -65,6 +66,14 @@ def test_every_plugin_has_a_test_that_names_it(group):
     for path in modules(PLUGINS[group]):
         camel = "".join(word.capitalize() for word in path.stem.split("_"))
         assert camel in tests or f'"{path.stem}"' in tests, f"{path.stem} has no test"
+
+
+def test_the_gallery_shows_every_renderer():
+    gallery = (ROOT / "docs" / "gallery.md").read_text()
+    for path in modules(PLUGINS["ascribe.renderers"]):
+        assert f"\n## {path.stem}\n" in gallery, f"{path.stem} is not in docs/gallery.md"
+    for picture in re.findall(r"\]\((images/[^)]+)\)", gallery):
+        assert (ROOT / "docs" / picture).stat().st_size < 125_000
 
 
 def test_modules_stay_small():
