@@ -13,12 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ascribe.activations import Activations
 from ascribe.attribution import Attribution, GradientAttribution
 from ascribe.errors import InputError
 from ascribe.evaluations import at_least_single
 from ascribe.forward import packed
 from ascribe.guard import modules_in
-from ascribe.inner_forward import Activations, LayerForward, gradients_in
+from ascribe.inner_forward import LayerForward, gradients_in
 from ascribe.internal import LayerAttribution
 from ascribe.layers import find_layers
 
