@@ -251,7 +251,7 @@ def main() -> None:
         "is against.\n"
     ]
     for entry in ENTRIES:
-        options = "".join(f", {name}={value!r}" for name, value in entry.options.items())
+        options = "".join(f", {name}={name}" for name in entry.options)
         call = f'explanation.render("{entry.renderer}"{options})'
         if isinstance(entry.data(), list):
             call = f'registry.renderers.get("{entry.renderer}")().render(explanations)'
