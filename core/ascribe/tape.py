@@ -72,13 +72,17 @@ class Tape(TorchDispatchMode):
         given, structure = tree_flatten((args, kwargs or {}))
         arguments = [self._encoded(one) for one in given]
         self._keep(func, given)
-        made = func(*args, **(kwargs or {}))
+        made = self.call(func, args, kwargs or {}, arguments)
         if not self.refusal:
             try:
                 self._note(func, given, arguments, structure, made)
             except (NoProgramError, RuntimeError, NotImplementedError) as error:
                 self.refusal = str(error) or type(error).__name__
         return made
+
+    def call(self, func: Any, args: Any, kwargs: dict[str, Any], arguments: list[Any]) -> Any:
+        """Return what an operation gives; of its flat arguments, those on the tape are values."""
+        return func(*args, **kwargs)
 
     @property
     def kinds(self) -> list[Any]:

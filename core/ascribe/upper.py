@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from ascribe.detached import FixedBatchNorm
 from ascribe.prepare import NORMS
@@ -45,26 +45,56 @@ class Upper:
         more: Sequence[Tensor],
         activations: int,
     ) -> None:
-        tapes, found = [], []
+        tapes = []
         # With gradients, as some modules run otherwise without them.
         with torch.inference_mode(False), torch.enable_grad():
-            for given in (few, more):
+            for given, wanted in ((few, 0), (more, activations)):
                 leaves, rows = _watched(given)
-                with Tape(rows) as tape:
+                with _UpperTape(rows, wanted) as tape:
                     output = run(list(rows))
                     tape.end(output)
                 tapes.append(tape)
-                found.append(_told(output, leaves[:activations]))
             self._program = _from(program_of(*tapes), activations)
-            for given, told in zip((few, more), found, strict=True):
-                leaves, rows = _watched(given)
-                own = _told(self.run(rows), leaves[:activations])
-                if not all(map(_same, own, told)):
-                    raise NoProgramError("its operations do not give what the model gave")
+            told = _told(output, leaves[:activations])
+            leaves, rows = _watched(more)
+            own = _told(self.run(rows), leaves[:activations])
+        if not all(map(_same, own, told)):
+            raise NoProgramError("its operations do not give what the model gave")
 
     def run(self, leaves: Sequence[Tensor]) -> Any:
         """Return what the model returns for activations and what else it takes."""
         return self._program.run(list(leaves))
+
+
+class _UpperTape(Tape):
+    """A tape that leaves out what takes long, with zeros for what it would have given.
+
+    Computed is what depends on the first inputs, the activations of a layer: nothing is asked of
+    what lies below them, nor of a run of which the operations alone are wanted.
+    """
+
+    def __init__(self, inputs: Sequence[Tensor], wanted: int) -> None:
+        super().__init__(inputs)
+        self._above, self._seen = set(range(wanted)), 0
+
+    def call(self, func: Any, args: Any, kwargs: dict[str, Any], arguments: list[Any]) -> Any:
+        for _, given, _, results in self.operations[self._seen :]:
+            if self._above.intersection(_numbers(given)):
+                self._above.update(results)
+        self._seen = len(self.operations)
+        numbers = _numbers(arguments)
+        if func not in _LONG or not numbers or self._above.intersection(numbers):
+            return super().call(func, args, kwargs, arguments)
+        device = next(one.device for one in tree_leaves(args) if isinstance(one, Tensor))
+        shapes = tree_map_only(Tensor, lambda one: one.to("meta"), (args, kwargs))
+        return torch.zeros_like(func(*shapes[0], **shapes[1]), device=device)
+
+
+_LONG = {getattr(torch.ops.aten, name).default for name in ("convolution", "mm", "addmm", "bmm")}
+
+
+def _numbers(arguments: Sequence[Any]) -> list[int]:
+    return [one.number for one in arguments if isinstance(one, Value)]
 
 
 def _watched(given: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
