@@ -219,9 +219,10 @@ class Forward(Evaluations):
         leaves = as_leaves(self.flat(points, chunk))
         return leaves, self([leaf.clone() for leaf in leaves], chunk)
 
-    def check_outer_independence(self, variants: int, vary: Vary, rows: int) -> None:
-        """Find out whether rows of `watched` are independent: see `check_independence`."""
-        self.check_independence(variants, vary, rows)
+    @property
+    def whole(self) -> Forward:
+        """All of the model, bound to ``outer``."""
+        return self
 
     def outer_scores(self, variants: int, vary: Vary) -> Tensor:
         """Return the model's scores of variants of ``outer``: see `evaluate`."""

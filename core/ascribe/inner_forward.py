@@ -129,10 +129,10 @@ class LayerForward(Forward):
         with self._plain as plain:
             return plain.evaluate(variants, vary)
 
-    def check_outer_independence(self, variants: int, vary: Vary, rows: int) -> None:
-        """Find out whether rows of `gradients_within` are independent: see `check_independence`."""
-        self._plain.check_independence(variants, vary, rows)
-        self.coupled = self.coupled or self._plain.coupled
+    @property
+    def whole(self) -> Forward:
+        """All of the model, bound to ``outer``."""
+        return self._plain
 
     def gradients_within(
         self, points: Iterable[Tensor], chunk: Chunk

@@ -5,13 +5,14 @@ https://arxiv.org/abs/1805.12233. The sum over steps of the gradient times the c
 activation, which serves a whole layer at once, is from Shrikumar, Su and Kundaje, "Computationally
 Efficient Measures of Internal Neuron Importance", 2018, https://arxiv.org/abs/1807.09946
 
-Here each step has the width that the quadrature gives to its gradient, so the steps cover the whole
-way from baseline to input, whichever the rule.
+Here each gradient has the width that the quadrature gives it, so the steps cover the whole way from
+baseline to input, whichever the rule; where a step ends between two nodes, activations are taken to
+change evenly between them, so that no point is evaluated but the nodes and the two ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -20,9 +21,11 @@ from torch import Tensor
 from ascribe import Attribution, GradientAttribution, hookimpl
 from ascribe.attribution import convergence_delta
 from ascribe.batching import Chunk
-from ascribe.gradient import gradient_rows, summed, weighed
+from ascribe.evaluations import Vary, at_least_single
+from ascribe.inner_forward import LayerForward
 from ascribe.internal import LayerAttribution, NeuronAttribution
 from ascribe.quadrature import path_claims, quadrature, straight_path
+from ascribe.sums import gradient_rows, outer_rows, summed, weighed
 
 
 class LayerConductance(LayerAttribution, GradientAttribution):
@@ -91,28 +94,87 @@ class LayerConductance(LayerAttribution, GradientAttribution):
             If ``return_convergence_delta``: shape ``(batch,)``, in units of the score.
         """
         nodes, weights = quadrature(method, n_steps)
-        edges = torch.cat([weights.new_zeros(1), weights.cumsum(0)])
         arguments = (inputs, target, additional_forward_args, attribute_to_layer_input)
         with self.bind_layer(*arguments) as forward:
-            starts = forward.outer.baselines(baselines)
-            path = straight_path(forward.outer, starts, nodes)
-            borders = straight_path(forward.outer, starts, edges)
-
-            def flows(chunk: Chunk) -> Iterator[Tensor]:
-                steps = Chunk(slice(chunk.variants.start, chunk.variants.stop + 1), chunk.examples)
-                activations = forward.lift(borders(steps), steps)
-                _, gradients = forward.gradients_within(path(chunk), chunk)
-                for activation, gradient in zip(activations, gradients, strict=True):
-                    by_step = gradient.unflatten(1, (chunk.copies, -1))
-                    yield (by_step * activation.diff(dim=0)).sum(1)
-
-            rows = gradient_rows(forward, n_steps, internal_batch_size)
-            forward.check_outer_independence(n_steps, path, rows)
+            path = straight_path(forward.outer, forward.outer.baselines(baselines), nodes)
+            flows = _Flows(
+                forward, path, forward.baselines(baselines), _left_shares(nodes, weights)
+            )
+            rows = outer_rows(forward, n_steps, path, internal_batch_size)
             found = summed(forward, n_steps, rows, flows)
             if not return_convergence_delta:
                 return forward.pack(found)
             delta = convergence_delta(forward, list(found), baselines)
             return forward.pack(found), forward.pack_scores(delta)
+
+
+def _left_shares(nodes: Tensor, weights: Tensor) -> Tensor:
+    """Return how much of the way from each node to the next belongs to the node on the left.
+
+    The first way is from the baseline to the first node, which has all of it; the last is from the
+    last node to the input: ``(nodes + 1,)``.
+    """
+    between = (weights.cumsum(0) - nodes)[:-1] / nodes.diff()
+    return torch.cat([between.new_zeros(1), between, between.new_ones(1)])
+
+
+class _Flows:
+    """What flows through activations, chunk by chunk of a path: changes of them times gradients.
+
+    Parameters
+    ----------
+    forward
+        The model from a layer on.
+    path
+        Returns the nodes of a chunk, among the model's inputs.
+    starts
+        The activations where the path starts.
+    left
+        See `_left_shares`.
+    """
+
+    def __init__(
+        self, forward: LayerForward, path: Vary, starts: Sequence[Tensor], left: Tensor
+    ) -> None:
+        self._forward, self._path, self._left = forward, path, left
+        # Of the last node that was seen, for each example: chunks of one come in their order.
+        self._activations = [at_least_single(start).clone() for start in starts]
+        self._gradients = [
+            start.new_zeros((forward.targets, *start.shape)) for start in self._activations
+        ]
+
+    def __call__(self, chunk: Chunk) -> Iterator[Tensor]:
+        last = chunk.variants.stop + 1 == len(self._left)
+        ends = [at_least_single(end[chunk.examples]) for end in self._forward.inputs.tensors]
+        found, gradients = self._forward.gradients_within(self._path(chunk), chunk)
+        left = self._left[chunk.variants.start : chunk.variants.stop + last]
+        for number, (activation, gradient) in enumerate(zip(found, gradients, strict=True)):
+            here = at_least_single(activation.detach()).unflatten(0, (chunk.copies, -1))
+            slopes = at_least_single(gradient).unflatten(1, (chunk.copies, -1))
+            before = self._activations[number][chunk.examples]
+            slope = self._gradients[number][:, chunk.examples]
+            there = [before[None], here, *([ends[number][None]] if last else [])]
+            sides = [slope[:, None], slopes, *([slopes[:, -1:]] if last else [])]
+            yield _flow(torch.cat(there), torch.cat(sides, 1), left)
+            before.copy_(here[-1])
+            slope.copy_(slopes[:, -1])
+
+
+def _flow(activations: Tensor, gradients: Tensor, left: Tensor) -> Tensor:
+    """Return the sum of changes between nodes, each times a mean of the gradients at both.
+
+    Parameters
+    ----------
+    activations
+        ``(nodes, examples, *features)``.
+    gradients
+        ``(targets, nodes, examples, *features)``.
+    left
+        The weight of the left one in each mean: ``(nodes - 1,)``.
+    """
+    share = left.to(activations).reshape(-1, *[1] * (activations.dim() - 1))
+    mean = share * gradients[:, :-1] + (1 - share) * gradients[:, 1:]
+    return (mean * activations.diff(dim=0)).sum(1)
 
 
 class NeuronConductance(NeuronAttribution, GradientAttribution):

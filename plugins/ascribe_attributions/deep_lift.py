@@ -33,12 +33,12 @@ from ascribe.difference_rules import (
 )
 from ascribe.differences import Differences, check_completeness
 from ascribe.forward import Forward
-from ascribe.gradient import Sums, gradient_rows, summed, weighed
 from ascribe.internal import layer_form, neuron_form
 from ascribe.operations import BILINEAR, ELEMENTWISE
 from ascribe.reveal_cancel import reveal_cancel
 from ascribe.rules import check_on_unsupported
 from ascribe.sites import FromLayer, UpToNeuron
+from ascribe.sums import Sums, outer_rows, summed, weighed
 
 #: DeepLIFT's rules.
 RULES: dict[str, DifferenceRule] = {
@@ -210,8 +210,7 @@ class DeepLift(GradientAttribution):
 
         if isinstance(self.site, UpToNeuron):
             forward.scores  # noqa: B018 - finds out where a pass may end, so that all end alike
-        rows = gradient_rows(forward, references, None)
-        forward.check_outer_independence(references, begin, rows)
+        rows = outer_rows(forward, references, begin)
         means = summed(forward, references, rows, shares)
         # A layer need not carry all of the difference: some may go past it.
         carries_all = not isinstance(self.site, FromLayer)

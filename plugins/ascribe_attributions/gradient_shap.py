@@ -22,10 +22,11 @@ from ascribe.attribution import sum_of
 from ascribe.batching import Chunk
 from ascribe.draws import Draws, Noise
 from ascribe.forward import Forward, check_count
-from ascribe.gradient import gradient_rows, gradients_at, summed, weighed
+from ascribe.gradient import gradients_at
 from ascribe.internal import layer_form, neuron_form
 from ascribe.pools import pools
 from ascribe.quadrature import along
+from ascribe.sums import gradient_rows, summed, weighed
 
 
 class GradientShap(GradientAttribution):

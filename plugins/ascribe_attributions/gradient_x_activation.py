@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ascribe import GradientAttribution, hookimpl
 from ascribe.batching import Chunk
-from ascribe.gradient import summed
 from ascribe.internal import LayerAttribution
+from ascribe.sums import summed
 
 
 class LayerGradientXActivation(LayerAttribution, GradientAttribution):
@@ -89,7 +89,7 @@ class LayerGradientXActivation(LayerAttribution, GradientAttribution):
                 ):
                     yield activation.detach() * gradient if self._multiply_by_inputs else gradient
 
-            rows = forward.rows_for(1, differentiated=True)
+            rows = forward.whole.rows_for(1, differentiated=True)
             return forward.pack(summed(forward, 1, rows, shares))
 
 

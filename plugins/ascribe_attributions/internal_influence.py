@@ -13,9 +13,9 @@ from torch import Tensor
 
 from ascribe import GradientAttribution, hookimpl
 from ascribe.batching import Chunk
-from ascribe.gradient import gradient_rows, summed, weighed
 from ascribe.internal import LayerAttribution
 from ascribe.quadrature import quadrature, straight_path
+from ascribe.sums import outer_rows, summed, weighed
 
 
 class InternalInfluence(LayerAttribution, GradientAttribution):
@@ -79,8 +79,7 @@ class InternalInfluence(LayerAttribution, GradientAttribution):
                 for gradient in forward.gradients_within(path(chunk), chunk)[1]:
                     yield weighed(gradient, weights, chunk)
 
-            rows = gradient_rows(forward, n_steps, internal_batch_size)
-            forward.check_outer_independence(n_steps, path, rows)
+            rows = outer_rows(forward, n_steps, path, internal_batch_size)
             return forward.pack(summed(forward, n_steps, rows, means))
 
 

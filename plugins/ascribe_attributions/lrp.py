@@ -20,13 +20,13 @@ from torch import Tensor
 from ascribe import Attribution, GradientAttribution, InputError, hookimpl
 from ascribe.attribution import sum_of
 from ascribe.batching import Chunk
-from ascribe.gradient import Sums, gradient_rows, summed
 from ascribe.internal import layer_form
 from ascribe.lrp_composites import composite as composite_of
 from ascribe.operations import BILINEAR, ELEMENTWISE
 from ascribe.relevance import Propagation
 from ascribe.relevance_rules import RelevanceRule, passed_on, softmax, taylor, uniform, won
 from ascribe.rules import check_on_unsupported
+from ascribe.sums import Sums, outer_rows, summed
 
 #: LRP's rules for operations without weights.
 RULES: dict[str, RelevanceRule] = {
@@ -147,8 +147,8 @@ class LRP(GradientAttribution):
                     deltas.add(sum_of(relevances), missed, chunk)
                 return relevances
 
-            rows = 1 if return_convergence_delta else gradient_rows(forward, 1, None)
-            forward.check_outer_independence(1, lambda chunk: forward.outer.tensors, rows)
+            one = 1 if return_convergence_delta else None
+            rows = outer_rows(forward, 1, lambda chunk: forward.outer.tensors, one)
             relevances = summed(forward, 1, rows, shares)
             if not return_convergence_delta:
                 return forward.pack(relevances)

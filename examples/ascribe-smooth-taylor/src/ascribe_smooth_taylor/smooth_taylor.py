@@ -16,8 +16,9 @@ from ascribe import Attribution, GradientAttribution, InputError, hookimpl
 from ascribe.batching import Chunk
 from ascribe.draws import Noise
 from ascribe.forward import check_count
-from ascribe.gradient import gradient_rows, gradients_at, summed, weighed
+from ascribe.gradient import gradients_at
 from ascribe.internal import layer_form, neuron_form
+from ascribe.sums import gradient_rows, summed, weighed
 
 
 class SmoothTaylor(GradientAttribution):
