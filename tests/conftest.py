@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,10 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 # The same examples in every run; and no deadline, as a first call may have to set things up.
 settings.register_profile("ascribe", deadline=None, derandomize=True)
 settings.load_profile("ascribe")
+
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # there is one for each core
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

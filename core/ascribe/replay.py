@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ascribe import batching
 from ascribe.batching import Chunk
@@ -188,4 +188,11 @@ def worthwhile(evaluations: Evaluations, variants: int) -> bool:
         and not evaluations.coupled
         and not evaluations.small(variants)
         and all(t.dtype in ROUNDING for t in inputs.tensors if t.is_floating_point())
+        and _may_convolve(evaluations._modules)
     )
+
+
+def _may_convolve(modules: Sequence[nn.Module]) -> bool:
+    """Whether a model may have convolutions, whose weights have three dimensions at least."""
+    weights = [weight for module in modules for weight in module.parameters(recurse=False)]
+    return not weights or any(weight.dim() > 2 for weight in weights)
