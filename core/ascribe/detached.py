@@ -11,6 +11,13 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from ascribe import batching
+from ascribe.backward import (
+    MaxPoolOfChannelsLast,
+    StridedConvolution,
+    by_phases,
+    input_gradient,
+    quicker_with_channels_last,
+)
 from ascribe.errors import AscribeError
 from ascribe.layers import saving_is_hooked
 
@@ -85,19 +92,21 @@ class DetachedParameters(TorchFunctionMode):
         args, kwargs = tuple(map(detached, args)), {k: detached(v) for k, v in kwargs.items()}
         if func is functional.batch_norm:
             return _batch_norm(*args, **kwargs)
-        if func in _CONVOLUTIONS and self._copies is not None and args:
-            shift = self._copies.shift_of(args[0])
-            if shift is not None:
-                return _convolution_of_copies(func, shift, *args, **kwargs)
+        if func in _CONVOLUTIONS and args:
+            shift = None if self._copies is None else self._copies.shift_of(args[0])
+            return _convolution(func, shift, *args, **kwargs)
+        if func in _POOLS and args:
+            return _max_pool(func, *args, **kwargs)
         return func(*args, **kwargs)
 
 
 _CONVOLUTIONS = (torch.conv1d, torch.conv2d, torch.conv3d)
+_POOLS = (functional.max_pool2d, torch.max_pool2d)
 
 
-def _convolution_of_copies(
+def _convolution(
     func: Any,
-    shift: Tensor,
+    shift: Tensor | None,
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
@@ -107,10 +116,32 @@ def _convolution_of_copies(
     groups: int = 1,
 ) -> Tensor:
     moving = weight.requires_grad or (bias is not None and bias.requires_grad)
-    if moving or isinstance(padding, str) or x.dim() != weight.dim():
-        return cast(Tensor, func(x, weight, bias, stride, padding, dilation, groups))
     places = (stride, padding, dilation, groups)
-    made = ConvolutionOfCopies.apply(shift, func, x.detach(), weight, bias, *places)  # type: ignore[no-untyped-call]
+    if moving or isinstance(padding, str) or x.dim() != weight.dim():
+        made = func(x, weight, bias, *places)
+    elif shift is not None:
+        made = ConvolutionOfCopies.apply(shift, func, x.detach(), weight, bias, *places)  # type: ignore[no-untyped-call]
+    elif x.requires_grad and by_phases(weight, stride, dilation, groups):
+        made = StridedConvolution.apply(x, func, weight, bias, *places)  # type: ignore[no-untyped-call]
+    else:
+        made = func(x, weight, bias, *places)
+    return cast(Tensor, made)
+
+
+def _max_pool(
+    func: Any,
+    x: Tensor,
+    kernel: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    **others: Any,
+) -> Tensor:
+    if any(others.values()) or not quicker_with_channels_last(x, kernel, dilation):
+        return cast(Tensor, func(x, kernel, stride, padding, dilation, ceil_mode, **others))
+    places = (kernel, stride or kernel, padding, dilation)
+    made = MaxPoolOfChannelsLast.apply(x, *places, ceil_mode)  # type: ignore[no-untyped-call]
     return cast(Tensor, made)
 
 
@@ -135,20 +166,7 @@ class ConvolutionOfCopies(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         (weight,), (gradient,) = ctx.saved_tensors, gradients
         total = gradient.unflatten(0, (-1, ctx.shape[0])).sum(0)
-        dims = weight.dim() - 2
-        sides = [(one,) * dims if isinstance(one, int) else one for one in ctx.places[:3]]
-        found = torch.ops.aten.convolution_backward(
-            total,
-            total.new_empty(ctx.shape),
-            weight,
-            None,
-            *sides,
-            False,
-            (0,) * dims,
-            ctx.places[3],
-            (True, False, False),
-        )
-        return found[0], *[None] * 8
+        return input_gradient(total, weight, ctx.shape, *ctx.places), *[None] * 8
 
 
 def _batch_norm(

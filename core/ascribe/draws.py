@@ -39,8 +39,13 @@ class Draws:
         In the dtype and on the device of ``like``.
         """
         shape = (1, *like.shape[1:])
-        drawn = [torch.randn(shape, generator=g, dtype=torch.float64) for g in self._of(variants)]
-        return torch.stack(drawn).to(like)
+        numbers = range(variants.start, variants.stop)
+        seeds = [np.random.SeedSequence((self._seed, self._stream, number)) for number in numbers]
+        # numpy draws these in half the time that torch takes.
+        drawn = [
+            np.random.Generator(np.random.PCG64(seed)).standard_normal(shape) for seed in seeds
+        ]
+        return torch.from_numpy(np.stack(drawn)).to(like)
 
     def uniform(self, variants: slice) -> Tensor:
         """Return numbers from [0, 1): ``(variants,)``, in float64."""
