@@ -18,7 +18,7 @@ TARGET = 3
 AT_ONCE = 5
 
 #: As small a change that the gradient hardly changes with it.
-TINY = 1e-3
+TINY = 1e-5
 
 
 def _path(name: str, layer: str | None = None) -> Callable[[Setting], Case]:
