@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -43,8 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, setting: Setting) -> list[Measured]:
+    if options.read:
+        files = [json.loads(path.read_text()) for path in options.read]
+        results = [Measured.from_json(row) for file in files for row in file["rows"]]
+        _show(options, files[0]["surroundings"], results)
+        return results
     around = surroundings(setting, options.rounds)
-    results: list[Measured] = []
+    results = []
     print(told(around), flush=True)
     planned = list(scaling.rows()) if options.scaling else [ROWS[name] for name in options.row]
     for row in planned:
@@ -54,9 +60,13 @@ def _run(options: argparse.Namespace, setting: Setting) -> list[Measured]:
         if options.json:  # after each row: a long run may be cut short
             held = {"surroundings": around, "rows": [result.as_json() for result in results]}
             options.json.write_text(json.dumps(held, indent=1) + "\n")
-    if options.markdown:
-        print(f"\n{as_markdown(around, results)}")
+    _show(options, around, results)
     return results
+
+
+def _show(options: argparse.Namespace, around: dict[str, Any], results: list[Measured]) -> None:
+    if options.markdown:
+        print(f"\n{as_markdown(around, results, options.markdown == 'brief')}")
 
 
 def _tell(result: Measured) -> None:
@@ -76,7 +86,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--small", action="store_true", help="to see that it works, in seconds")
     parser.add_argument("--no-memory", action="store_true", help="leave out memory")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
-    parser.add_argument("--markdown", action="store_true", help="print the table for the docs")
+    parser.add_argument(
+        "--markdown",
+        nargs="?",
+        const="full",
+        choices=("full", "brief"),
+        help="print a table for the docs, or a brief one",
+    )
+    parser.add_argument(
+        "--read",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="show what --json wrote, and run nothing",
+    )
     parser.add_argument("--grow", nargs=2, metavar=("NAME", "SIDE"), help=argparse.SUPPRESS)
     return parser
 

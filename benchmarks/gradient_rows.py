@@ -101,6 +101,12 @@ ROWS = [
         what="LayerIntegratedGradients at layer3, 50 steps, ResNet-18",
     ),
     Row(
+        "layer_integrated_gradients_late",
+        _path("LayerIntegratedGradients", "layer4"),
+        1e-3,
+        what="LayerIntegratedGradients at layer4, 50 steps, ResNet-18",
+    ),
+    Row(
         "layer_conductance",
         _path("LayerConductance", "layer3"),
         0.3,

@@ -19,7 +19,7 @@ class Measured:
 
     Attributes
     ----------
-    name, what, agreement, tolerance, asked
+    name, what, agreement, tolerance
         The row's.
     status
         ``ok``, ``disagrees`` (then nothing is timed) or ``skipped``.
@@ -41,7 +41,6 @@ class Measured:
     what: str
     agreement: str
     tolerance: float
-    asked: float
     status: str = "ok"
     why: str = ""
     difference: dict[str, float] = field(default_factory=dict)
@@ -54,6 +53,12 @@ class Measured:
     def as_json(self) -> dict[str, Any]:
         """Return it as plain numbers and words."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, held: dict[str, Any]) -> Measured:
+        """Return what `as_json` told."""
+        times = {side: Times(**seconds) for side, seconds in held["times"].items()}
+        return cls(**{**held, "times": times})
 
 
 def measure(row: Row, setting: Setting, rounds: int, memory: bool = True) -> Measured:
@@ -68,7 +73,7 @@ def measure(row: Row, setting: Setting, rounds: int, memory: bool = True) -> Mea
     memory
         Measure memory, too.
     """
-    measured = Measured(row.name, row.what, row.agreement, row.tolerance, row.asked)
+    measured = Measured(row.name, row.what, row.agreement, row.tolerance)
     try:
         case = row.build(setting)
     except Skipped as skipped:

@@ -14,7 +14,7 @@ from benchmarks.measuring import Measured
 from benchmarks.row import SIDES, Setting
 
 HEADINGS = (
-    "row", "Ascribe, s", "Captum, s", "tuned, s", "Captum / Ascribe", "tuned / Ascribe", "asked",
+    "row", "Ascribe, s", "Captum, s", "tuned, s", "Captum / Ascribe", "tuned / Ascribe",
     "CPU time", "memory, MB", "evaluations", "difference",
 )  # fmt: skip
 
@@ -33,10 +33,16 @@ def surroundings(setting: Setting, rounds: int) -> dict[str, Any]:
     }
 
 
-def as_markdown(around: Mapping[str, Any], rows: Iterable[Measured]) -> str:
+#: What a brief table shows.
+BRIEF = ("row", "Captum / Ascribe", "tuned / Ascribe", "memory, MB")
+
+
+def as_markdown(around: Mapping[str, Any], rows: Iterable[Measured], brief: bool = False) -> str:
     """Return a table of all rows, below a line that says what they were measured on."""
-    lines = [told(around), "", _line(HEADINGS), _line(["---"] * len(HEADINGS))]
-    return "\n".join([*lines, *(_line(cells(row)) for row in rows)])
+    shown = [HEADINGS.index(heading) for heading in (BRIEF if brief else HEADINGS)]
+    table = [HEADINGS, ["---"] * len(HEADINGS), *map(cells, rows)]
+    lines = [_line(line[place] for place in shown) for line in table]
+    return "\n".join([told(around), "", *lines])
 
 
 def told(around: Mapping[str, Any]) -> str:
@@ -54,19 +60,11 @@ def cells(row: Measured) -> list[str]:
         title,
         *(_significant(seconds.get(side)) for side in SIDES),
         *(_ratio(row.ratio.get(side)) for side in SIDES[1:]),
-        _asked(row),
         " / ".join(f"{row.cpu_ratio[side][1]:.2f}" for side in SIDES[1:] if side in row.cpu_ratio),
         " / ".join(f"{row.megabytes[side]:.0f}" for side in SIDES if side in row.megabytes),
         " / ".join(str(row.evaluations[side]) for side in SIDES if side in row.evaluations),
         _differences(row),
     ]
-
-
-def _asked(row: Measured) -> str:
-    if not row.ratio:
-        return f"{row.asked:g}"
-    met = min(middle for _, middle, _ in row.ratio.values()) >= row.asked
-    return f"{row.asked:g}, {'met' if met else 'missed'}"
 
 
 def _differences(row: Measured) -> str:

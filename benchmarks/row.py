@@ -85,8 +85,6 @@ class Row:
         Makes the case for a setting; raises `Skipped` where something is missing.
     tolerance
         By how much the results may differ, relative to the largest attribution.
-    asked
-        How many times faster than the better of Captum's settings Ascribe is meant to be.
     what
         The job, in a few words.
     agreement
@@ -96,7 +94,6 @@ class Row:
     name: str
     build: Callable[[Setting], Case]
     tolerance: float
-    asked: float = 1.0
     what: str = ""
     agreement: str = "attributions"
 
