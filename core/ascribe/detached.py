@@ -47,21 +47,59 @@ def without_parameters(run: Callable[[], Result], copies: Copies | None = None) 
 class Copies:
     """Rows that are copies of examples, each with one shift for all its copies, which is zero.
 
-    A gradient with respect to the shift is the sum of those with respect to the copies. A
-    convolution of the copies can then take its part of it once, for the sum.
+    The shift counts in each copy by a weight, so a gradient with respect to it is the weighted sum
+    of those with respect to the copies. A convolution of the copies can then take its part of it
+    once, for the sum.
+
+    Parameters
+    ----------
+    weights
+        Of the copies of each example: ``(copies,)``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Tensor) -> None:
+        self.weights = weights
         self._known: list[tuple[Tensor, int, Tensor]] = []
 
-    def add(self, rows: Tensor, shift: Tensor) -> None:
-        """Remember rows, ``(copies * examples, *features)``, that are shifted."""
-        self._known.append((rows, rows._version, shift))
+    def shifted(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a shift, ``(examples, *features)``, and rows, ``(copies * examples, ...)``."""
+        copies = rows.unflatten(0, (len(self.weights), -1))
+        shift = torch.zeros_like(copies[0], requires_grad=True)
+        made = (copies + shift * self._each(copies)).flatten(0, 1)
+        self._known.append((made, made._version, shift))
+        return shift, made
+
+    def summed(self, gradient: Tensor) -> Tensor:
+        """Return the weighted sum over copies of what comes back to rows."""
+        copies = gradient.unflatten(0, (len(self.weights), -1))
+        return (copies * self._each(copies)).sum(0)
+
+    def _each(self, copies: Tensor) -> Tensor:
+        # A clone, as weights may be of a block in inference mode.
+        return self.weights.to(copies).clone().reshape(-1, *[1] * (copies.dim() - 1))
 
     def shift_of(self, rows: Any) -> Tensor | None:
         """Return what rows were shifted by, if they are known and nobody wrote to them since."""
         found = (s for r, version, s in self._known if r is rows and r._version == version)
         return next(found, None)
+
+    def watch(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Make way for a model that looks at gradients itself, as it runs.
+
+        Raises
+        ------
+        RuntimeError
+            If it differentiates: with respect to rows, perhaps, of which the graph knows nothing.
+        """
+        if name in ("register_hook", "retain_grad") and args:
+            self._known = [known for known in self._known if known[0] is not args[0]]
+        if name == "backward":
+            raise RuntimeError("the model differentiates as it runs")
+        if name == "grad":
+            given = args[1] if len(args) > 1 else kwargs.get("inputs", ())
+            inputs = (given,) if isinstance(given, Tensor) else tuple(given)
+            if not all(any(one is shift for _, _, shift in self._known) for one in inputs):
+                raise RuntimeError("the model differentiates as it runs")
 
 
 class DetachedParameters(TorchFunctionMode):
@@ -87,14 +125,16 @@ class DetachedParameters(TorchFunctionMode):
         # What reads or sets an attribute must find the parameter itself. And a checkpoint (which
         # hooks what is saved) computes again during the backward pass, where no block reaches it:
         # it has to save the same tensors both times.
-        if getattr(func, "__name__", "") in _ACCESS or saving_is_hooked():
+        name = getattr(func, "__name__", "")
+        if self._copies is not None and name in _DIFFERENTIATING:
+            self._copies.watch(name, args, kwargs)
+        if name in _ACCESS or saving_is_hooked():
             return func(*args, **kwargs)
         args, kwargs = tuple(map(detached, args)), {k: detached(v) for k, v in kwargs.items()}
-        if func is functional.batch_norm:
+        if func is functional.batch_norm and args:
             return _batch_norm(*args, **kwargs)
         if func in _CONVOLUTIONS and args:
-            shift = None if self._copies is None else self._copies.shift_of(args[0])
-            return _convolution(func, shift, *args, **kwargs)
+            return _convolution(func, self._copies, *args, **kwargs)
         if func in _POOLS and args:
             return _max_pool(func, *args, **kwargs)
         return func(*args, **kwargs)
@@ -106,7 +146,7 @@ _POOLS = (functional.max_pool2d, torch.max_pool2d)
 
 def _convolution(
     func: Any,
-    shift: Tensor | None,
+    copies: Copies | None,
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
@@ -117,10 +157,11 @@ def _convolution(
 ) -> Tensor:
     moving = weight.requires_grad or (bias is not None and bias.requires_grad)
     places = (stride, padding, dilation, groups)
+    shift = None if copies is None else copies.shift_of(x)
     if moving or isinstance(padding, str) or x.dim() != weight.dim():
         made = func(x, weight, bias, *places)
     elif shift is not None:
-        made = ConvolutionOfCopies.apply(shift, func, x.detach(), weight, bias, *places)  # type: ignore[no-untyped-call]
+        made = ConvolutionOfCopies.apply(shift, copies, func, x.detach(), weight, bias, *places)  # type: ignore[no-untyped-call]
     elif x.requires_grad and by_phases(weight, stride, dilation, groups):
         made = StridedConvolution.apply(x, func, weight, bias, *places)  # type: ignore[no-untyped-call]
     else:
@@ -131,16 +172,16 @@ def _convolution(
 def _max_pool(
     func: Any,
     x: Tensor,
-    kernel: Any,
+    kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
     dilation: Any = 1,
     ceil_mode: bool = False,
     **others: Any,
 ) -> Tensor:
-    if any(others.values()) or not quicker_with_channels_last(x, kernel, dilation):
-        return cast(Tensor, func(x, kernel, stride, padding, dilation, ceil_mode, **others))
-    places = (kernel, stride or kernel, padding, dilation)
+    if any(others.values()) or not quicker_with_channels_last(x, kernel_size, dilation):
+        return cast(Tensor, func(x, kernel_size, stride, padding, dilation, ceil_mode, **others))
+    places = (kernel_size, stride or kernel_size, padding, dilation)
     made = MaxPoolOfChannelsLast.apply(x, *places, ceil_mode)  # type: ignore[no-untyped-call]
     return cast(Tensor, made)
 
@@ -152,6 +193,7 @@ class ConvolutionOfCopies(torch.autograd.Function):
     def forward(
         ctx: Any,
         shift: Tensor,
+        copies: Copies,
         func: Any,
         x: Tensor,
         weight: Tensor,
@@ -159,31 +201,31 @@ class ConvolutionOfCopies(torch.autograd.Function):
         *places: Any,
     ) -> Any:
         ctx.save_for_backward(weight)
-        ctx.shape, ctx.places = shift.shape, places
+        ctx.shape, ctx.copies, ctx.places = shift.shape, copies, places
         return func(x, weight, bias, *places)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         (weight,), (gradient,) = ctx.saved_tensors, gradients
-        total = gradient.unflatten(0, (-1, ctx.shape[0])).sum(0)
-        return input_gradient(total, weight, ctx.shape, *ctx.places), *[None] * 8
+        total = ctx.copies.summed(gradient)
+        return input_gradient(total, weight, ctx.shape, *ctx.places), *[None] * 9
 
 
 def _batch_norm(
     x: Tensor,
-    mean: Tensor | None,
-    variance: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    given = (mean, variance, weight, bias)
+    given = (running_mean, running_var, weight, bias)
     moving = any(tensor is not None and tensor.requires_grad for tensor in given)
-    if training or mean is None or variance is None or moving:
-        return functional.batch_norm(x, mean, variance, weight, bias, training, momentum, eps)
-    return FixedBatchNorm.apply(x, mean, variance, weight, bias, eps)  # type: ignore[no-untyped-call]
+    if training or running_mean is None or running_var is None or moving:
+        return functional.batch_norm(x, *given, training, momentum, eps)
+    return FixedBatchNorm.apply(x, *given, eps)  # type: ignore[no-untyped-call]
 
 
 class FixedBatchNorm(torch.autograd.Function):
@@ -210,6 +252,7 @@ class FixedBatchNorm(torch.autograd.Function):
         return (gradient * scale).to(gradient.dtype), None, None, None, None, None
 
 
+_DIFFERENTIATING = ("grad", "backward", "register_hook", "retain_grad")
 _ACCESS = ("__get__", "__set__", "__delete__")
 
 

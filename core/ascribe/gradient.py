@@ -138,25 +138,17 @@ def gradient_of_sum(
     tuple of Tensor
         For each input, ``(targets, examples, *features)`` in its dtype.
     """
-    copies = Copies()
+    copies, given = Copies(weights), list(points)
 
     def run() -> tuple[list[Tensor], Tensor]:
-        shifts, rows = [], []
-        for point in points:
-            by_variant = point.unflatten(0, (chunk.copies, -1))
-            shifts.append(torch.zeros_like(by_variant[0], requires_grad=True))
-            rows.append((by_variant + shifts[-1]).flatten(0, 1))
-            copies.add(rows[-1], shifts[-1])
-        return shifts, forward(rows, chunk)
+        shifted = [copies.shifted(point) for point in given]
+        return [shift for shift, _ in shifted], forward([rows for _, rows in shifted], chunk)
 
-    each = weights.repeat_interleave(chunk.rows // chunk.copies)
-    return differentiated(run, each, copies)[1]
+    return differentiated(run, copies)[1]
 
 
 def differentiated(
-    run: Callable[[], tuple[list[Tensor], Tensor]],
-    weights: Tensor | None = None,
-    copies: Copies | None = None,
+    run: Callable[[], tuple[list[Tensor], Tensor]], copies: Copies | None = None
 ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
     """Return leaves of a graph and the gradient of each target's score with respect to them.
 
@@ -164,8 +156,6 @@ def differentiated(
     ----------
     run
         Returns the leaves and the scores ``(targets, rows)`` that came of them.
-    weights
-        Of each row in the sum that is differentiated: ``(rows,)``; by default ones.
     copies
         As `ascribe.detached.without_parameters` takes it.
 
@@ -174,18 +164,16 @@ def differentiated(
     InputError
         If the scores do not depend on the leaves differentiably.
     """
-    return without_parameters(lambda: _differentiated(run, weights), copies)
+    return without_parameters(lambda: _differentiated(run), copies)
 
 
 def _differentiated(
-    run: Callable[[], tuple[list[Tensor], Tensor]], weights: Tensor | None
+    run: Callable[[], tuple[list[Tensor], Tensor]],
 ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
     with torch.inference_mode(False), torch.enable_grad():
         leaves, scores = run()
         check_graph(scores)
         seed = torch.ones_like(scores[0])
-        if weights is not None:  # of one score for the whole batch, there is one variant
-            seed = seed * weights[: len(seed)].to(seed)
         each = [_gradient(scores, index, leaves, seed) for index in range(len(scores))]
     return leaves, tuple(map(torch.stack, zip(*each, strict=True)))
 

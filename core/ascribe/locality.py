@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_unflatten
 
 from ascribe.patches import Patch, Places, cut, placed, with_margins
 from ascribe.prepare import NORMS, Convolution
-from ascribe.program import EachRow, Operation, Value, resolved
+from ascribe.program import EachRow, NoProgramError, Operation, Value, resolved
 
 aten = torch.ops.aten
 
@@ -50,8 +50,10 @@ class Run:
         patch, clean = self.patches[number], self.clean[number]
         if patch is None and len(clean) == 1:
             return clean.expand(self.rows, *clean.shape[1:])
-        if patch is None:  # each row is several there
-            return clean.repeat(self.rows, *[1] * (clean.dim() - 1))
+        if patch is None and self.rows > 1:  # in which order is not known
+            raise NoProgramError("what a row has of a value are several rows")
+        if patch is None:
+            return clean
         if patch.size == tuple(clean.shape[2:]):
             return patch.tensor
         return cut(clean, np.zeros_like(patch.origin), clean.shape[2:], patch)

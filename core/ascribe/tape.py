@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import TreeSpec, tree_flatten
 
@@ -63,8 +64,19 @@ class Tape(TorchDispatchMode):
         self._made: set[int] = set()
         self._kept: list[Tensor] = []  # so that no other tensor takes its place
         self._sharing: dict[int, set[Place]] = {}
+        self._lying: dict[int, list[int]] = {}  # what lies in a storage, by any name
+        self._functions = _Functions(self)
         for tensor in inputs:
             self._number(tensor)
+
+    def __enter__(self) -> Tape:
+        super().__enter__()  # type: ignore[no-untyped-call]
+        self._functions.__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._functions.__exit__(*error)  # type: ignore[no-untyped-call]
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -132,9 +144,10 @@ class Tape(TorchDispatchMode):
 
     def _keep(self, func: Any, given: list[Any]) -> None:
         """Copy what an operation is about to write to."""
-        for tensor in _written(func, given):
-            if (place := _place(tensor)) in self._numbers:
-                self.values[self._numbers[place]] = tensor.clone()
+        for storage in map(_storage, _written(func, given)):
+            for number in self._lying.get(storage, ()):
+                if _storage(self.values[number]) == storage:
+                    self.values[number] = self.values[number].clone()
 
     def _number(self, tensor: Tensor) -> int:
         number, self._count = self._count, self._count + 1
@@ -142,12 +155,41 @@ class Tape(TorchDispatchMode):
         self._numbers[_place(tensor)] = number
         self._kept.append(tensor)
         self._sharing.setdefault(_storage(tensor), set()).add(_place(tensor))
+        self._lying.setdefault(_storage(tensor), []).append(number)
         return number
+
+    def holds(self, tensor: Any) -> bool:
+        """Whether a tensor comes of the inputs."""
+        return isinstance(self._encoded(tensor), Value)
+
+    def leaves_torch(self, name: str, tensor: Tensor) -> bool:
+        """Whether a function of this name takes what another run would not see from a tensor."""
+        return name in ("tolist", "numpy", "__array__", "__dlpack__", "data_ptr")
 
     def _encoded(self, one: Any) -> Any:
         if isinstance(one, Tensor) and self._numbers and (place := _place(one)) in self._numbers:
             return Value(self._numbers[place])
         return one
+
+
+_DATA = Tensor.data.__get__  # type: ignore[attr-defined]
+
+
+class _Functions(TorchFunctionMode):
+    """Sees what a tape does not: functions below which there is no operation of torch's."""
+
+    def __init__(self, tape: Tape) -> None:
+        super().__init__()
+        self._tape = tape
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        tape, name = self._tape, "data" if func == _DATA else getattr(func, "__name__", "")
+        asked = args[0] if args and isinstance(args[0], Tensor) else None
+        if asked is not None and tape.leaves_torch(name, asked) and tape.holds(asked):
+            tape.refusal = tape.refusal or f"{name} takes numbers out of a tensor"
+        return func(*args, **(kwargs or {}))
 
 
 def _check(func: Any, given: list[Any], arguments: list[Any], results: list[Any]) -> None:

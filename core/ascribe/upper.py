@@ -83,11 +83,17 @@ class _UpperTape(Tape):
                 self._above.update(results)
         self._seen = len(self.operations)
         numbers = _numbers(arguments)
+        if not torch.is_grad_enabled() and self._above.intersection(numbers):
+            self.refusal = self.refusal or "a part of the model runs without gradients"
         if func not in _LONG or not numbers or self._above.intersection(numbers):
             return super().call(func, args, kwargs, arguments)
         device = next(one.device for one in tree_leaves(args) if isinstance(one, Tensor))
         shapes = tree_map_only(Tensor, lambda one: one.to("meta"), (args, kwargs))
         return torch.zeros_like(func(*shapes[0], **shapes[1]), device=device)
+
+    def leaves_torch(self, name: str, tensor: Tensor) -> bool:
+        cut = name in ("detach", "detach_", "data") and tensor.requires_grad
+        return cut or super().leaves_torch(name, tensor)
 
 
 _LONG = {getattr(torch.ops.aten, name).default for name in ("convolution", "mm", "addmm", "bmm")}

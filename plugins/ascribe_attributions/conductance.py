@@ -143,11 +143,12 @@ class _Flows:
             start.new_zeros((forward.targets, *start.shape)) for start in self._activations
         ]
 
-    def __call__(self, chunk: Chunk) -> Iterator[Tensor]:
+    def __call__(self, chunk: Chunk) -> list[Tensor]:
         last = chunk.variants.stop + 1 == len(self._left)
         ends = [at_least_single(end[chunk.examples]) for end in self._forward.inputs.tensors]
         found, gradients = self._forward.gradients_within(self._path(chunk), chunk)
         left = self._left[chunk.variants.start : chunk.variants.stop + last]
+        flows, nodes = [], []
         for number, (activation, gradient) in enumerate(zip(found, gradients, strict=True)):
             here = at_least_single(activation.detach()).unflatten(0, (chunk.copies, -1))
             slopes = at_least_single(gradient).unflatten(1, (chunk.copies, -1))
@@ -155,9 +156,12 @@ class _Flows:
             slope = self._gradients[number][:, chunk.examples]
             there = [before[None], here, *([ends[number][None]] if last else [])]
             sides = [slope[:, None], slopes, *([slopes[:, -1:]] if last else [])]
-            yield _flow(torch.cat(there), torch.cat(sides, 1), left)
-            before.copy_(here[-1])
-            slope.copy_(slopes[:, -1])
+            flows.append(_flow(torch.cat(there), torch.cat(sides, 1), left))
+            nodes.append(((before, here[-1]), (slope, slopes[:, -1])))
+        for seen in nodes:  # only now: where memory runs out, the chunk is cut and comes again
+            for held, new in seen:
+                held.copy_(new)
+        return flows
 
 
 def _flow(activations: Tensor, gradients: Tensor, left: Tensor) -> Tensor:
