@@ -239,7 +239,7 @@ def photograph(page: str, path: Path, entry: Entry) -> None:
 def palette(path: Path) -> None:
     """Make a file of a picture smaller, with fewer colours."""
     with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+        small = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
     small.save(path, optimize=True)
 
 
@@ -248,7 +248,7 @@ def main() -> None:
     parts = [
         "# Gallery\n\nEvery renderer's picture, as `python examples/gallery.py` draws it: offline, "
         "from the embedded classifier and small models that the script trains. Red is for, blue "
-        "is against.\n"
+        "is against (in a beeswarm: high and low values of a feature).\n"
     ]
     for entry in ENTRIES:
         options = "".join(f", {name}={name}" for name in entry.options)

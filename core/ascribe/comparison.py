@@ -60,7 +60,8 @@ def diagnostics(
     metrics
         More numbers: for each name one for each explanation, in their order, or a mapping from
         methods to numbers; or the other way round for each explanation a mapping from names to
-        numbers. A tensor stands for its mean, and None for what is not known.
+        numbers. A tensor, of targets and examples, stands for its mean, and its name says so; None
+        is for what is not known.
 
     Returns
     -------
@@ -82,7 +83,10 @@ def diagnostics(
     }
     methods = [one.method for one in explanations]
     for name, given in _by_name(metrics or {}, len(explanations)).items():
-        columns[str(name)] = [_number(name, one) for one in _one_each(name, given, methods)]
+        each = _one_each(name, given, methods)
+        several = any(isinstance(one, Tensor) and one.numel() > 1 for one in each)
+        told = f"{name}, mean" if several else str(name)
+        columns[told] = [_number(name, one) for one in each]
     return {n: c for n, c in columns.items() if any(value is not None for value in c)}
 
 

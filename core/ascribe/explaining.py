@@ -27,6 +27,7 @@ def explain(
     method: str | type[Attribution] = "occlusion",
     target: Any = None,
     parameters: Mapping[str, Any] | None = None,
+    original: Any = None,
     **more: Any,
 ) -> Explanation:
     """Attribute a model's scores to its inputs.
@@ -46,6 +47,9 @@ def explain(
     parameters
         What the method is made with beside the model, and what its ``attribute`` takes,
         ``additional_forward_args`` included.
+    original
+        What people see of the inputs: image arrays ``(batch, height, width, 3)`` in [0, 1], the
+        tokens of each text, or series as they were before they were scaled. See `Explanation`.
     **more
         The same by keyword, which is shorter: ``n_steps=100``. (A parameter that is itself called
         ``method``, as integrated gradients have, goes into ``parameters``.)
@@ -91,6 +95,7 @@ def explain(
         evaluations=sum(evaluations),
         versions=_versions(cls),
         notes=notes,
+        original=original,
         labels=[f"neuron {target}" for target in targets] if of_neuron else [],
     )
 

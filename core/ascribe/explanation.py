@@ -11,6 +11,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from ascribe import registry, storage
 from ascribe.choosing import renderer_for
@@ -53,7 +54,8 @@ class Explanation:
     versions
         Of Ascribe, torch and the distribution that the method came from.
     labels
-        What to call the targets; by default the targets themselves.
+        What to call the targets; by default the targets themselves, and nothing where the model
+        has but one score.
     notes
         What the method warned of that belongs to the numbers: a gradient in place of a rule, say.
     original
@@ -91,6 +93,43 @@ class Explanation:
             return str(chosen[example].tolist())
         return self.labels[target]
 
+    def only(self, target: int | None = None, example: int | None = None) -> Explanation:
+        """Return the explanation of one target, of one example, or of both alone.
+
+        Parameters
+        ----------
+        target, example
+            Which, counted from 0, or from the last with -1; None for all.
+
+        Raises
+        ------
+        InputError
+            If there is no such target or example.
+        """
+        batch = Inputs.of(self.inputs).batch
+        which = _one(target, len(self.targets), "target")
+        of = _one(example, batch, "example")
+        whole = self.scores.shape[1] != batch  # one score for all examples
+
+        def parts(values: Any) -> Any:
+            return tree_map_only(Tensor, lambda tensor: tensor[which][:, of], values)
+
+        targets = [_of_example(one, of, batch) for one in self.targets[which]]
+        pairs = zip(targets, self.targets[which], self.labels[which], strict=True)
+        return dataclasses.replace(
+            self,
+            values=parts(self.values),
+            inputs=tree_map_only(Tensor, lambda tensor: tensor[of], self.inputs),
+            targets=targets,
+            scores=self.scores[which] if whole else self.scores[which][:, of],
+            delta=None
+            if self.delta is None
+            else self.delta[which][:, slice(None) if whole else of],
+            standard_errors=parts(self.standard_errors),
+            labels=[name if new is old else _label(new) for new, old, name in pairs],
+            original=_of_example(self.original, of, batch),
+        )
+
     def render(self, renderer: str | None = None, **options: Any) -> Figure | str:
         """Draw with a renderer: a figure that belongs to no window, HTML, or text.
 
@@ -108,7 +147,8 @@ class Explanation:
         """Draw with a renderer that makes figures. See `render`."""
         drawn = self.render(renderer, **options)
         if isinstance(drawn, str):
-            raise InputError(f"the renderer {renderer!r} makes HTML, not a figure; call render")
+            name = renderer or renderer_for(self)
+            raise InputError(f"{name} makes text or HTML, not a figure; call render")
         return drawn
 
     def show(self, renderer: str | None = None, **options: Any) -> None:
@@ -153,8 +193,9 @@ class Explanation:
             errors = Inputs.of(self.inputs).per_input(self.standard_errors, "standard errors")
             delta += f", standard errors <= {max(map(_largest, errors)):.2g}"
         notes = f"; {len(self.notes)} notes" if self.notes else ""
+        of = ", ".join(filter(None, self.labels))
         return (
-            f"Explanation({self.method} of {', '.join(self.labels)}; "
+            f"Explanation({self.method}{f' of {of}' if of else ''}; "
             f"values {', '.join(map(str, shapes))}{delta}; {self.seconds:.2f} s{notes})"
         )
 
@@ -176,7 +217,26 @@ class Explanation:
         return None if isinstance(drawn, str) else _png(drawn)
 
 
+def _one(number: int | None, count: int, what: str) -> slice:
+    if number is None:
+        return slice(None)
+    if not -count <= number < count:
+        raise InputError(f"there is no {what} {number}: the explanation has {count}")
+    return slice(number % count, number % count + 1)
+
+
+def _of_example(held: Any, of: slice, batch: int) -> Any:
+    """Return what is held of an example, where something is held for each."""
+    if isinstance(held, (list, tuple)):
+        each = len(held) == batch and not isinstance(held[0], str)
+    else:
+        each = getattr(held, "ndim", 0) > 0 and len(held) == batch
+    return held[of] if each else held
+
+
 def _label(target: Any) -> str:
+    if target is None:
+        return ""
     if isinstance(target, Tensor):
         return str(target.tolist())
     return getattr(target, "__name__", str(target)) if callable(target) else str(target)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ascribe.errors import InputError
+from ascribe.parts import title_of
 from ascribe.renderer import Array
 
 if TYPE_CHECKING:
@@ -139,8 +140,7 @@ def panels_of_explanation(
     for example, image in enumerate(images):
         row = [] if image is None else [Panel(None, image, "original")]
         for target in range(targets):
-            score = explanation.scores[target, min(example, explanation.scores.shape[1] - 1)]
-            title = _title(explanation.label(target, example), float(score), characters)
+            title = _in_lines(title_of(explanation, target, example), characters)
             row.append(Panel(maps[target, example], image, title))
         rows.append(row)
     return rows
@@ -152,9 +152,9 @@ def _as_large_as(image: Array, maps: Array) -> Array:
     return interpolate(torch.from_numpy(maps), sides, mode="bilinear").numpy()
 
 
-def _title(label: str, score: float, characters: int) -> str:
+def _in_lines(title: str, characters: int) -> str:
     """Return a title in lines of so many characters, its last two words in one."""
-    words = f"{label}, score\u00a0{score:.3g}"
+    words = "\u00a0".join(title.rsplit(" ", 1))
     return textwrap.fill(words, characters, break_long_words=False).replace("\u00a0", " ")
 
 

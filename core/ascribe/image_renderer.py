@@ -241,7 +241,7 @@ class ImageRenderer(Renderer):
         if len(drawn) != 1:
             raise InputError(
                 f"ax must take one map, but the explanation has {len(drawn)}; leave out ax to "
-                "have a grid, or explain one example and one target"
+                "have a grid, or draw explanation.only(target=0, example=0)"
             )
         return drawn[0]
 

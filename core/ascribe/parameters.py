@@ -60,8 +60,10 @@ def check_names(cls: type, given: Mapping[str, Any]) -> None:
 
 def _refuse(cls: type, verb: str, names: list[str], own: Mapping[str, Any]) -> None:
     if names:
+        layer = verb == "needs" and "layer" in names
+        hint = " (a module, or its name in the model.named_modules())" if layer else ""
         raise ParameterError(
-            f"{cls.__name__} {verb} {' or '.join(names)}; its parameters are {', '.join(own)}"
+            f"{cls.__name__} {verb} {' or '.join(names)}{hint}; its parameters are {', '.join(own)}"
         )
 
 

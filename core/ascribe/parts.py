@@ -92,3 +92,10 @@ def check_finite(values: Array, what: str = "attributions") -> None:
             f"only finite {what} can be drawn, but {count} of {values.size} values are NaN or "
             "infinite; find out where they come from, or replace them with numpy.nan_to_num"
         )
+
+
+def title_of(explanation: Any, target: int, example: int) -> str:
+    """Return what to call a target of an explanation for an example, and its score."""
+    score = explanation.scores[target, min(example, explanation.scores.shape[1] - 1)]
+    label = explanation.label(target, example)
+    return f"{label}, score {float(score):.3g}" if label else f"score {float(score):.3g}"

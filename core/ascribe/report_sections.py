@@ -173,7 +173,10 @@ def _sections(explanations: list[Explanation], values: list[Any], pack: Any) -> 
                 targets.setdefault(key, (label, float(score)))
                 found[key] = pack(np.asarray(array, dtype=np.float64))
             maps.append(found)
-        told = [{"name": label, "score": _told(score, 4)} for label, score in targets.values()]
+        told = [
+            {"name": label or "score", "score": _told(score, 4)}
+            for label, score in targets.values()
+        ]
         methods = [{"maps": [found.get(key) for key in targets]} for found in maps]
         title = f"Example {example + 1} of {counts[0]}" if counts[0] > 1 else ""
         sections.append({"title": title, "targets": told, "methods": methods})

@@ -10,6 +10,7 @@ import inspect
 import itertools
 import math
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +20,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
 from ascribe.attribution import PerturbationAttribution
-from ascribe.errors import InputError, ParameterError
+from ascribe.errors import AscribeWarning, InputError, ParameterError
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,10 @@ class SampledAttribution(PerturbationAttribution):
         for number in itertools.count():
             begun = time.perf_counter()
             given = {**options, "n_samples": size, "seed": _seed(seed, number)}
-            values, errors = self.attribute(**given, return_standard_errors=True)
+            with warnings.catch_warnings():
+                # The errors of each estimate tell, and there are more samples to come.
+                warnings.filterwarnings("ignore", ".*do not determine", AscribeWarning)
+                values, errors = self.attribute(**given, return_standard_errors=True)
             spent += time.perf_counter() - begun
             new = Estimate(values, errors, size, time.perf_counter() - started)
             exact = new.largest_error == 0 and self._exhausted(given)

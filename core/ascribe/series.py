@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ascribe.errors import InputError
-from ascribe.parts import check_finite, chosen, index, numbers, part
+from ascribe.parts import check_finite, chosen, index, numbers, part, title_of
 from ascribe.renderer import Array
 
 if TYPE_CHECKING:
@@ -125,9 +125,7 @@ def _of_explanation(
         index(example, values.shape[1], "example"),
     )
     found = values[target, example]
-    label = explanation.label(target, example)
-    score = explanation.scores[target, min(example, explanation.scores.shape[1] - 1)]
-    title = f"{'' if label == 'None' else f'{label}, '}score {float(score):.3g}"
+    title = title_of(explanation, target, example)
     shape = tuple(values.shape[1:])
     held = [explanation.original, part(explanation.inputs, key)]
     for one in held if original is None else [original]:

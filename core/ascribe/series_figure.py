@@ -29,8 +29,10 @@ LEGENDS = {
 }
 
 #: In inches: the width of a figure, the height of a panel, of one that stands alone, of a line of
-#: its label and of what stands around all of them; how far below the colour bar is, and how thick.
+#: its label and of what stands around all of them; how far below the colour bar is, and how thick;
+#: and how far below it is where labels are not made room for.
 WIDTH, PANEL, ALONE, LINE, AROUND, BELOW, THICK = 7.0, 1.1, 2.6, 0.2, 1.2, 0.1, 0.1
+LABELS = 0.4
 
 #: How many characters a line of a channel's label has, and how many labels stand below each other.
 LABEL_WIDTH, COLUMN = 20, 12
@@ -125,6 +127,7 @@ def add_colour_bar(axes: list[Axes], mappable: ScalarMappable, sign: str, opacit
         alpha=opacity,
         ticks=MaxNLocator(4),
         aspect=width / THICK,
-        pad=BELOW / height,
+        # Where nothing makes room for the labels of time, the bar keeps clear of them.
+        pad=(BELOW if figure.get_layout_engine() else LABELS) / height,
     )
     bar.outline.set_visible(False)

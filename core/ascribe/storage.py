@@ -46,6 +46,8 @@ def load(path: str | PathLike[str]) -> dict[str, Any]:
     except OSError:
         raise
     except Exception as error:  # a damaged file may make its readers raise anything
+        if "allow_pickle" in str(error):  # advice that nobody should follow
+            raise InputError(f"{path} is no file that Ascribe saved") from error
         raise InputError(f"{path} is no file that Ascribe saved: {error}") from error
     if not isinstance(decoded, dict):
         raise InputError(f"{path} is no file that Ascribe saved")

@@ -175,7 +175,7 @@ def _of_explanation(explanation: Any, target: int, which: int | str | None) -> T
         scores=numbers(explanation.scores[target])[at] if examples else None,
         deltas=None if delta is None else np.broadcast_to(numbers(delta[target]), (examples,)),
         beside=_beside(explanation.values, key, target),
-        labels=["" if label == "None" else label for label in labels],
+        labels=labels,
     )
 
 

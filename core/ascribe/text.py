@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from ascribe.errors import InputError
+from ascribe.parts import title_of
 from ascribe.renderer import Array, normalise
 
 #: What begins a token that begins a word, in byte-level and in sentence-piece vocabularies; and
@@ -154,8 +155,9 @@ def texts_of(
     """
     if isinstance(attribution, VisualizationDataRecord):
         attribution = [attribution]
-    if isinstance(attribution, (list, tuple)) and attribution:
-        if not all(isinstance(one, VisualizationDataRecord) for one in attribution):
+    records = [isinstance(one, VisualizationDataRecord) for one in _as_list(attribution)]
+    if any(records):
+        if not all(records):
             raise InputError("a list of texts must hold VisualizationDataRecords alone")
         return [
             _text(one.word_attributions, one.raw_input_ids, "", sign, outlier_perc)
@@ -164,6 +166,10 @@ def texts_of(
     if hasattr(attribution, "scores"):
         return list(_of_explanation(attribution, original, sign, outlier_perc))
     return [_text(attribution, original, "", sign, outlier_perc)]
+
+
+def _as_list(given: Any) -> Sequence[Any]:
+    return given if isinstance(given, (list, tuple)) else ()
 
 
 def _of_explanation(
@@ -176,6 +182,11 @@ def _of_explanation(
             "explanation.values[...][target, example], and its tokens"
         )
     tokens = explanation.original if original is None else original
+    if getattr(tokens, "ndim", 0) > 1:
+        raise InputError(
+            f"what is seen of the inputs is an array of shape {tuple(tokens.shape)} and no text; "
+            f"draw a heat_map, or pass tokens as original"
+        )
     if tokens is not None and len(tokens) and isinstance(tokens[0], str):
         tokens = [tokens]
     targets, batch = values.shape[:2]
@@ -186,8 +197,7 @@ def _of_explanation(
         )
     for example in range(batch):
         for target in range(targets):
-            score = explanation.scores[target, min(example, explanation.scores.shape[1] - 1)]
-            title = f"{explanation.label(target, example)}, score {float(score):.3g}"
+            title = title_of(explanation, target, example)
             yield _text(values[target, example], tokens[example], title, sign, outlier_perc)
 
 

@@ -22,6 +22,9 @@ from ascribe.registry import renderers
 from ascribe.report_sections import KINDS, sections_of
 from ascribe.text import escaped
 
+#: Of an explanation that the page does not draw itself, so many pictures are in it at most.
+MOST_DRAWN = 12
+
 
 class HtmlReport(Renderer):
     """One or several explanations of the same inputs, in one file without a network."""
@@ -106,20 +109,33 @@ class HtmlReport(Renderer):
 def _other(explanation: Explanation, name: str) -> str:
     """Return an explanation that the page does not draw itself, by the renderer that suits it."""
     suited = renderer_for(explanation)
-    drawn = None if suited is None else renderers.get(suited)().render(explanation)
-    if drawn is None:
+    batch, targets = Inputs.of(explanation.inputs).batch, len(explanation.targets)
+    if suited is None:
         parts = Inputs.of(explanation.inputs).per_input(explanation.values, "values")
         shapes = ", ".join(str(tuple(part.shape)) for part in parts)
-        shown = f'<p class="none">No renderer draws values of shape {escaped(shapes)}.</p>'
-    elif isinstance(drawn, str):
-        shown = drawn
+        shown = (
+            f'<p class="none">There is no one picture of values of shape {escaped(shapes)}: '
+            f"explanation.render() takes a renderer, and which input it is to draw.</p>"
+        )
     else:
-        stream = io.BytesIO()
-        drawn.savefig(stream, format="png", bbox_inches="tight", dpi=120)
-        data = base64.b64encode(stream.getvalue()).decode()
-        text = f"attributions by {escaped(name)}"
-        shown = f'<img class="drawn" alt="{text}" src="data:image/png;base64,{data}">'
+        shown = ""
+        for number in range(min(batch * targets, MOST_DRAWN)):
+            example, target = divmod(number, targets)
+            if batch > 1:
+                shown += f"<p>Example {example + 1} of {batch}</p>" if target == 0 else ""
+            drawn = renderers.get(suited)().render(explanation.only(target, example))
+            shown += drawn if isinstance(drawn, str) else _picture(drawn, name)
+        if batch * targets > MOST_DRAWN:
+            shown += f'<p class="none">{batch * targets - MOST_DRAWN} more are not drawn.</p>'
     return f'<section class="other"><h3 dir="auto">{escaped(name)}</h3>{shown}</section>'
+
+
+def _picture(figure: Any, name: str) -> str:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", bbox_inches="tight", dpi=120)
+    data = base64.b64encode(stream.getvalue()).decode()
+    text = f"attributions by {escaped(name)}"
+    return f'<img class="drawn" alt="{text}" src="data:image/png;base64,{data}">'
 
 
 def _table(explanations: list[Explanation], called: list[str], metrics: Any) -> str:

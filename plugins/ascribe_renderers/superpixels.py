@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 LUMINANCE = (0.299, 0.587, 0.114)
 
 
+#: How many places a region has at least, in the mean; in a map of few, regions may be smaller.
+FEWEST, FEW = 8, 64
+
+
 class Superpixels(ImageRenderer):
     """Regions of one value, in its colour over the picture; the ``count`` greatest are numbered.
 
-    For attributions that are alike within features, as those of a ``feature_mask`` are.
+    For attributions that are alike within features, as those of a ``feature_mask`` are; others are
+    refused.
     """
 
     def draw(
@@ -34,6 +39,11 @@ class Superpixels(ImageRenderer):
         mappable = ax.imshow(values, alpha=style.alpha_overlay, **style.colours)
         ax.imshow(_borders(values))
         different = np.unique(values)
+        if len(different) > max(FEW, values.size / FEWEST):
+            raise InputError(
+                f"superpixels are regions of one value, but the {values.size} places have "
+                f"{len(different)} values: draw a heat_map, or attribute with a feature_mask"
+            )
         ranked = different[np.argsort(-np.abs(different), kind="stable")]
         for rank, value in enumerate(ranked[ranked != 0][:count], start=1):
             row, column = _middle(values == value)

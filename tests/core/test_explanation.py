@@ -240,10 +240,48 @@ def test_rows_of_a_table_draw_themselves():
 
 def test_what_no_renderer_suits_is_told_in_words():
     explanation = ascribe.explain(lambda x: x**2, torch.rand(2), "saliency")
-    assert explanation._repr_html_().startswith("<div><p>Explanation(Saliency of None")
+    assert explanation._repr_html_().startswith("<div><p>Explanation(Saliency; values")
     assert explanation._repr_png_() is None
     unknown = ascribe.explain(nn.Linear(5, 3), torch.full((2, 5), torch.nan), "input_x_gradient", 1)
     assert unknown._repr_html_().startswith("<div><p>Explanation(InputXGradient of 1")
+
+
+def test_one_target_and_one_example_are_taken_out(model, x):
+    whole = ascribe.explain(model, x, "integrated_gradients", target=[3, torch.tensor([1, 2])])
+    part = whole.only(target=-1, example=1)
+    assert torch.equal(part.values, whole.values[1:, 1:])
+    assert torch.equal(part.inputs, x[1:])
+    assert torch.equal(part.scores, whole.scores[1:, 1:])
+    assert torch.equal(part.delta, whole.delta[1:, 1:])
+    assert part.label(0, 0) == "[2]"
+    assert part.figure("heat_map", show_colorbar=True).axes
+    assert whole.only(target=0).values.shape == (1, 2, 3, 4, 4)
+    assert whole.only(example=0).labels == ["3", "[1]"]
+    for given in ({"target": 2}, {"example": -3}):
+        with pytest.raises(InputError, match="there is no"):
+            whole.only(**given)
+
+
+def test_one_score_of_a_batch_and_several_inputs_are_taken_out():
+    inputs = {"a": torch.rand(3, 4), "b": torch.rand(3, 2)}
+    found = ascribe.explain(lambda a, b: a.sum() + b.sum(), tuple(inputs.values()), "saliency")
+    part = found.only(example=2)
+    assert [tuple(one.shape) for one in part.values] == [(1, 1, 4), (1, 1, 2)]
+    assert part.scores.shape == (1, 1)
+
+
+def test_what_people_see_may_be_given(x):
+    tokens = [["a", "fine", "day"], ["a", "long", "night"]]
+    found = ascribe.explain(
+        lambda x: x.sum((1, 2)), torch.rand(2, 3, 5), "saliency", original=tokens
+    )
+    assert found.original == tokens
+    assert "night" in found.render()
+    assert found.only(example=1).original == [["a", "long", "night"]]
+    alone = ascribe.explain(lambda x: x.sum(1), torch.rand(1, 2), "saliency", original=["a", "b"])
+    assert alone.only(example=0).original == ["a", "b"]
+    with pytest.raises(InputError, match="text_html makes text or HTML"):
+        found.figure()
 
 
 def test_a_renderer_may_return_html(model, x):
@@ -255,7 +293,7 @@ def test_a_renderer_may_return_html(model, x):
     try:
         explanation = ascribe.explain(model, x, "saliency", [1])
         assert explanation.render("words") == "<p>Saliency</p>"
-        with pytest.raises(InputError, match="makes HTML"):
+        with pytest.raises(InputError, match="words makes text or HTML"):
             explanation.figure("words")
     finally:
         renderers.unregister("words")

@@ -272,3 +272,9 @@ def test_a_package_s_method_adds_a_rule_for_an_activation_in_a_line(install, fou
         x, baselines=0.5, target=0, return_convergence_delta=True
     )
     assert float(delta.abs().max()) < 1e-13
+
+
+def test_everything_can_be_imported_at_once():
+    given = {}
+    exec("from ascribe.attr import *", given)
+    assert {"Saliency", "LayerGradCam", "Summarizer", "visualization"} <= set(given)

@@ -138,3 +138,25 @@ def test_tables_and_texts_must_agree():
     texts = [dataclasses.replace(table(2), original=[words]) for words in (["a", "b"], ["a", "c"])]
     with pytest.raises(InputError, match="same tokens"):
         render(texts)
+
+
+def test_series_of_several_examples_and_targets_are_all_drawn():
+    found = explain(lambda x: x[..., :2].sum(1), torch.randn(3, 2, 40), "saliency", target=[0, 1])
+    html = render([found])
+    assert html.count('<img class="drawn"') == 6
+    assert "Example 3 of 3" in html
+    many = explain(lambda x: x[..., 0].sum(1), torch.randn(14, 2, 40), "saliency")
+    html = render([many])
+    assert html.count('<img class="drawn"') == 12
+    assert "2 more are not drawn" in html
+
+
+def test_numbers_of_several_targets_are_told_as_their_mean():
+    found = picture(target=[0, 1])
+    assert ">gain, mean<" in render([found], metrics={"gain": [torch.tensor([[1.0], [3.0]])]})
+    assert ">gain<" in render([found], metrics={"gain": [torch.tensor([[1.0]])]})
+
+
+def test_a_model_of_one_score_has_no_target_to_name():
+    found = explain(lambda x: x.sum((1, 2, 3)), torch.rand(1, 3, 6, 5), "saliency")
+    assert sections(render([found]))[0]["targets"][0]["name"] == "score"

@@ -85,6 +85,14 @@ def test_the_greatest_superpixels_have_their_ranks_on_them():
     assert borders[2, 2] == 0
 
 
+def test_what_has_no_regions_is_refused():
+    noise = np.random.default_rng(0).normal(size=(32, 32))
+    with pytest.raises(
+        InputError, match="values: draw a heat_map, or attribute with a feature_mask"
+    ):
+        Superpixels().render(noise, np.zeros((32, 32, 3)))
+
+
 def test_no_superpixel_is_numbered_where_none_counts():
     figure = Superpixels().render(np.zeros((4, 4)), np.zeros((4, 4, 3)))
     assert not figure.axes[0].texts

@@ -43,6 +43,8 @@ _MODULES = {name: module for module, names in _FROM.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__all__":  # of ``from ascribe.attr import *``
+        return __dir__()
     if name in _MODULES:
         return getattr(importlib.import_module(f"ascribe.{_MODULES[name]}"), name)
     if name == "visualization":

@@ -258,7 +258,9 @@ def visualize_timeseries_attr(
     return figure, axes[0] if len(axes) == 1 else np.array(axes, dtype=object)
 
 
-def visualize_text(datarecords: Iterable[VisualizationDataRecord], legend: bool = True) -> Html:
+def visualize_text(
+    datarecords: Iterable[VisualizationDataRecord] | VisualizationDataRecord, legend: bool = True
+) -> Html:
     """Draw texts in a table, their words shaded: red is for, blue is against.
 
     Each text is scaled by its greatest attribution. Everything that comes from a record is escaped.
@@ -275,7 +277,10 @@ def visualize_text(datarecords: Iterable[VisualizationDataRecord], legend: bool 
     Html
         Which a notebook shows by itself; its ``data`` is the plain string.
     """
-    return Html(registry.renderers.get("text_html")().render(list(datarecords), legend=legend))
+    records = [datarecords] if isinstance(datarecords, VisualizationDataRecord) else [*datarecords]
+    if not records:
+        raise InputError("there are no texts to draw: datarecords are empty")
+    return Html(registry.renderers.get("text_html")().render(records, legend=legend))
 
 
 def _image_renderer(method: str) -> ImageRenderer:

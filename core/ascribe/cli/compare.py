@@ -129,7 +129,13 @@ def _judged(
     """Return how good an explanation is, under the titles of metrics."""
     model, ends = classifier.model, blurred(inputs)
     found = judge(explanation, None, model, inputs=inputs, baselines=ends)
-    return {METRICS[name].title: numbers for name, numbers in found.items()}
+    return {
+        f"{METRICS[name].title}{_ARROWS[METRICS[name].higher_is_better]}": numbers
+        for name, numbers in found.items()
+    }
+
+
+_ARROWS = {True: " ↑", False: " ↓", None: ""}
 
 
 def configured(
