@@ -61,6 +61,11 @@ class Evaluations:
         self.coupled = any(map(_couples, self._modules))
 
     @property
+    def modules(self) -> list[nn.Module]:
+        """The model's modules, the outermost first."""
+        return self._modules
+
+    @property
     def targets(self) -> int:
         """The number of targets."""
         return self.binding.targets

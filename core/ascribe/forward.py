@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ascribe import batching, replay
 from ascribe.batching import Chunk
@@ -189,11 +189,6 @@ class Forward(Evaluations):
             Which variants of which examples these are.
         """
         return tuple(points)
-
-    @property
-    def modules(self) -> list[nn.Module]:
-        """The model's modules, the outermost first."""
-        return self._modules
 
     def part_of_inputs(self, chunk: Chunk) -> tuple[Tensor, ...]:
         """Return what a chunk needs of the model's inputs."""

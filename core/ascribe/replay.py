@@ -200,7 +200,7 @@ def worthwhile(evaluations: Evaluations, variants: int) -> bool:
         and not evaluations.coupled
         and not evaluations.small(variants)
         and all(t.dtype in ROUNDING for t in inputs.tensors if t.is_floating_point())
-        and _may_convolve(evaluations._modules)
+        and _may_convolve(evaluations.modules)
     )
 
 
