@@ -119,3 +119,9 @@ def test_a_check_in_a_test_raises_with_the_statement():
     with pytest.raises(PropertyFailure, match=r"linear_magnitude: .*off by .*every element gets"):
         checks["Doubled(abs=True)-linear_magnitude"]()
     checks["Doubled(abs=True)-dummy"]()
+
+
+def test_names_of_checks_are_the_same_in_every_process():
+    mark = parametrize_with_checks([configured(Doubled, abs=object())], examples=5)
+    names = [case.id for case in mark.args[1]]
+    assert names[0].startswith("Doubled(abs=<object object>)-")

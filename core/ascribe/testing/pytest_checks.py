@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -43,6 +44,7 @@ def parametrize_with_checks(
         subject = method if isinstance(method, Subject) else subject_of(method)
         check_names([*subject.claims, *expected])
         told = ",".join(f"{key}={value}" for key, value in subject.parameters.items())
+        told = re.sub(" at 0x[0-9a-f]+", "", told)  # or each process has names of its own
         for prop in selected(subject, unclaimed=False):
             check = partial(_check, subject, prop, examples, seed, expected.get(prop.name))
             name = f"{subject.cls.__name__}({told})" if told else subject.cls.__name__
