@@ -45,11 +45,13 @@ class Incremental:
         inputs: Sequence[Tensor],
         clean: dict[int, Tensor] | None = None,
     ) -> None:
-        self._program, self._inputs, self._clean = program, inputs, clean
+        self._program, self._inputs = program, inputs
         self._margins: dict[Any, Tensor] = {}
         taken = [operation.values for operation in program.operations]
         outputs = [one.number for one in program.outputs if isinstance(one, Value)]
         self._taken = {number for numbers in (*taken, outputs) for number in numbers}
+        named = self._taken.union(*(operation.results for operation in program.operations))
+        self._clean = clean and {n: value for n, value in clean.items() if n in named}
         self.mixed: list[str] = []
 
     def run(self, inputs: Sequence[Tensor]) -> Any:

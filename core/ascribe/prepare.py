@@ -14,6 +14,7 @@ ReLUs and of max pooling.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from ascribe import winograd
 from ascribe.program import NoProgramError, Operation, Program, Value
 
 aten = torch.ops.aten
@@ -65,11 +67,21 @@ class Convolution:
     def __call__(self, x: Tensor, padding: tuple[int, ...] | None = None) -> Tensor:
         padding = self.padding if padding is None else padding
         x = channels_last(x)
+        if self._plain and winograd.pays(x.shape, self.weight, padding):
+            return winograd.convolved(x, self._spread, self.bias, padding, self.relu)
         none = [0] * len(padding)
         made = torch.convolution(
             x, self.weight, self.bias, self.stride, padding, self.dilation, False, none, self.groups
         )
         return made.relu_() if self.relu else made
+
+    @functools.cached_property
+    def _plain(self) -> bool:
+        return self.groups == 1 and {*self.stride, *self.dilation} == {1}
+
+    @functools.cached_property
+    def _spread(self) -> Tensor:
+        return winograd.spread(self.weight)
 
     def with_norm(self, norm: Sequence[Any]) -> Convolution:
         """Return it with a batch norm after it: its weight, bias, mean, variance, ... epsilon."""

@@ -87,7 +87,8 @@ class Replay:
             self._tape.refusal = "it has few convolutions"
         if not self._tape.refusal:
             both = Chunk(slice(0, 2), slice(0, 1))
-            self._other, self._ends = self._recorded([torch.cat(pair) for pair in ends], both)
+            leaves = [torch.cat(pair) for pair in ends]
+            self._other, self._ends = self._recorded(leaves, both, keeps=False)
             self.coupled = self._ends.shape[1] == 1
 
     def fill(self, table: Tensor, rows: int, advance: Callable[[int], Any]) -> bool:
@@ -133,6 +134,10 @@ class Replay:
             output = incremental.run(varied)
             made(chunk.rows)
             scores = self._evaluations.binding.picked(output, chunk).to(table)
+            if not bool(
+                scores.isfinite().all()
+            ):  # infinity within spreads further than in the model
+                raise NoProgramError("a score is not finite")
             table[:, chunk.variants, example] = scores
 
         for chunk in batching.chunks(self._variants, 1, rows):
@@ -168,9 +173,11 @@ class Replay:
             output = self._evaluations.binding.run(self._rows(chunk))
         return self._evaluations.binding.picked(output, chunk)[:, 0]
 
-    def _recorded(self, leaves: list[Tensor], chunk: Chunk) -> tuple[Tape, Tensor]:
+    def _recorded(
+        self, leaves: list[Tensor], chunk: Chunk, keeps: bool = True
+    ) -> tuple[Tape, Tensor]:
         with torch.no_grad():
-            with Tape(leaves) as tape:
+            with Tape(leaves, keeps) as tape:
                 output = self._evaluations.binding.run(leaves)
                 tape.end(output)
             made(chunk.rows)

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import TreeSpec, tree_flatten
@@ -44,25 +45,31 @@ class Tape(TorchDispatchMode):
     ----------
     inputs
         ``(rows, *features)`` each. The model may write to them.
+    keeps
+        Whether what the operations made is kept, which takes memory.
 
     Attributes
     ----------
     values
-        What the operations made, by number; what was written to later is copied before.
+        What the operations made, by number, if it is kept; what was written to later is copied
+        before.
+    shapes
+        Of what they made, by number.
     refusal
         Why there is no program of this run; empty if there is.
     """
 
-    def __init__(self, inputs: Sequence[Tensor]) -> None:
+    def __init__(self, inputs: Sequence[Tensor], keeps: bool = True) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.inputs = len(inputs)
+        self.inputs, self._keeps = len(inputs), keeps
         self.refusal = ""
         self.operations: list[tuple[Any, list[Any], TreeSpec, tuple[int, ...]]] = []
         self.values: dict[int, Tensor] = {}
-        self._count = 0
+        self.shapes: dict[int, tuple[int, ...]] = {}
         self._numbers: dict[Place, int] = {}
         self._made: set[int] = set()
         self._kept: list[Tensor] = []  # so that no other tensor takes its place
+        self._alive: dict[int, StorageWeakRef] = {}
         self._sharing: dict[int, set[Place]] = {}
         self._lying: dict[int, list[int]] = {}  # what lies in a storage, by any name
         self._functions = _Functions(self)
@@ -146,17 +153,29 @@ class Tape(TorchDispatchMode):
         """Copy what an operation is about to write to."""
         for storage in map(_storage, _written(func, given)):
             for number in self._lying.get(storage, ()):
-                if _storage(self.values[number]) == storage:
-                    self.values[number] = self.values[number].clone()
+                value = self.values.get(number)
+                if value is not None and _storage(value) == storage:
+                    self.values[number] = value.clone()
 
     def _number(self, tensor: Tensor) -> int:
-        number, self._count = self._count, self._count + 1
-        self.values[number] = tensor
-        self._numbers[_place(tensor)] = number
-        self._kept.append(tensor)
-        self._sharing.setdefault(_storage(tensor), set()).add(_place(tensor))
-        self._lying.setdefault(_storage(tensor), []).append(number)
+        number, place, storage = len(self.shapes), _place(tensor), _storage(tensor)
+        self.shapes[number] = tuple(tensor.shape)
+        if self._keeps:
+            self.values[number] = tensor
+            self._kept.append(tensor)
+        self._forget(storage)
+        self._alive.setdefault(storage, StorageWeakRef(tensor.untyped_storage()))
+        self._numbers[place] = number
+        self._sharing.setdefault(storage, set()).add(place)
+        self._lying.setdefault(storage, []).append(number)
         return number
+
+    def _forget(self, storage: int) -> None:
+        """Forget what lay in a storage that is gone, as another may have taken its place."""
+        if storage in self._alive and self._alive[storage].expired():
+            del self._alive[storage], self._lying[storage]
+            for place in self._sharing.pop(storage):
+                del self._numbers[place]
 
     def holds(self, tensor: Any) -> bool:
         """Whether a tensor comes of the inputs."""
@@ -168,7 +187,8 @@ class Tape(TorchDispatchMode):
 
     def _encoded(self, one: Any) -> Any:
         if isinstance(one, Tensor) and self._numbers and (place := _place(one)) in self._numbers:
-            return Value(self._numbers[place])
+            self._forget(place[0])
+            return Value(self._numbers[place]) if place in self._numbers else one
         return one
 
 
@@ -259,8 +279,8 @@ def program_of(first: Tape, second: Tape) -> Program:
             raise NoProgramError("the operations depend on the inputs")
         pairs = zip(one[1], other[1], strict=True)
         operations.append(Operation(one[0], tuple(_joined(*pair) for pair in pairs), *one[2:]))
-    for number, made in first.values.items():
-        if not made.dim() or len(made) * MORE != len(second.values[number]) * FEW:
+    for number, shape in first.shapes.items():
+        if not shape or shape[0] * MORE != second.shapes[number][0] * FEW:
             raise NoProgramError("a result within has not its rows first")
     outputs = [_joined(*pair) for pair in zip(first.outputs, second.outputs, strict=True)]
     return Program(first.inputs, operations, outputs, first.structure)

@@ -74,7 +74,7 @@ class _UpperTape(Tape):
     """
 
     def __init__(self, inputs: Sequence[Tensor], wanted: int) -> None:
-        super().__init__(inputs)
+        super().__init__(inputs, keeps=False)
         self._above, self._seen = set(range(wanted)), 0
 
     def call(self, func: Any, args: Any, kwargs: dict[str, Any], arguments: list[Any]) -> Any:

@@ -1,5 +1,6 @@
 """Programs of models, made faster and run where a change reaches: the model's own numbers."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -11,7 +12,7 @@ from ascribe.evaluations import Evaluations
 from ascribe.incremental import Incremental
 from ascribe.notes import noted
 from ascribe.prepare import Convolution, prepared
-from ascribe.program import NoProgramError
+from ascribe.program import NoProgramError, Value
 from ascribe.replay import models_as_they_are
 from ascribe.tape import Tape, program_of
 
@@ -64,8 +65,8 @@ def model(kind=Residual, seed=0):
 
 def program(run, few, more):
     tapes = []
-    for rows in (few, more):
-        with torch.no_grad(), Tape([rows]) as tape:
+    for rows, keeps in ((few, True), (more, False)):
+        with torch.no_grad(), Tape([rows], keeps) as tape:
             tape.end(run(rows))
         tapes.append(tape)
     return program_of(*tapes), tapes[0].values
@@ -244,3 +245,17 @@ def test_arguments_that_follow_the_examples_are_inputs_of_the_program(worthwhile
             )
         )[:2]
     )
+
+
+def test_a_tape_that_keeps_nothing_tells_what_takes_the_place_of_what_is_gone():
+    memory = np.ones((1, 3, 5, 5), np.float32)
+    x = torch.from_numpy(memory)
+    with torch.no_grad(), Tape([x], keeps=False) as tape:
+        doubled = x * 2
+        del x
+        constant = torch.from_numpy(memory)  # of another storage in the same place
+        tape.end(doubled * constant)
+    assert not tape.values
+    assert not tape.refusal
+    assert tape.operations[0][1][0] == Value(0)
+    assert tape.operations[1][1][1] is constant
