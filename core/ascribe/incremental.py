@@ -50,7 +50,8 @@ class Incremental:
         taken = [operation.values for operation in program.operations]
         outputs = [one.number for one in program.outputs if isinstance(one, Value)]
         self._taken = {number for numbers in (*taken, outputs) for number in numbers}
-        named = self._taken.union(*(operation.results for operation in program.operations))
+        made = [operation.results for operation in program.operations]
+        named = self._taken.union(range(program.inputs), *made)
         self._clean = clean and {n: value for n, value in clean.items() if n in named}
         self.mixed: list[str] = []
 
