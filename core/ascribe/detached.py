@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar, cast
 
 import torch
@@ -24,24 +25,25 @@ from ascribe.layers import saving_is_hooked
 Result = TypeVar("Result")
 
 
-def without_parameters(run: Callable[[], Result], copies: Copies | None = None) -> Result:
+def without_parameters(
+    run: Callable[[AbstractContextManager[Any]], Result], copies: Copies | None = None
+) -> Result:
     """Return what a function returns, with parameters out of its graph if it can do without.
 
     Parameters
     ----------
     run
-        The function.
+        The function. It is given a context to run the model in.
     copies
         What it tells of shifted copies that it makes: see `Copies`.
     """
     try:
-        with DetachedParameters(copies):
-            return run()
+        return run(DetachedParameters(copies))
     except RuntimeError as error:
         if isinstance(error, AscribeError) or batching.out_of_memory(error):
             raise
         # A model that takes gradients of its own parameters as it runs cannot do without them.
-        return run()
+        return run(nullcontext())
 
 
 class Copies:
@@ -258,8 +260,8 @@ _ACCESS = ("__get__", "__set__", "__delete__")
 
 def detached(value: Any) -> Any:
     """Return a parameter, or a list of them, out of the graph; and all else as it is."""
-    if isinstance(value, nn.Parameter):
-        return value.detach()
+    if isinstance(value, Tensor):  # asked first, as it is quicker
+        return value.detach() if isinstance(value, nn.Parameter) else value
     if type(value) in (list, tuple) and any(isinstance(one, nn.Parameter) for one in value):
         return type(value)(map(detached, value))
     return value

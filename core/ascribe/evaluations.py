@@ -201,10 +201,16 @@ class Evaluations:
 
     def _measured(self, chunk: Chunk) -> Tensor:
         """Return the scores of a chunk of the inputs and note the memory that they took."""
-        tensors = [tensor[chunk.examples].clone() for tensor in self.inputs.tensors]
-        with batching.MemoryMeter() as meter, torch.no_grad():
-            scores = self(tensors, chunk)
+        with batching.MemoryMeter() as meter:
+            scores = self._clean(chunk)
         self.note_memory(meter, chunk.rows)
+        return scores
+
+    def _clean(self, chunk: Chunk) -> Tensor:
+        """Return the scores of a chunk of the inputs."""
+        tensors = [tensor[chunk.examples].clone() for tensor in self.inputs.tensors]
+        with torch.no_grad():
+            scores = self(tensors, chunk)
         if chunk.rows == self.inputs.batch:
             self._whole = scores
         return scores

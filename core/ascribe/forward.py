@@ -84,12 +84,12 @@ class Forward(Evaluations):
         """
         if self.inputs.batch == 0:
             return torch.zeros(self.targets, 0, device=self.inputs.tensors[0].device)
-        rows = self.inputs.batch if self.small(1) or self.coupled else self.rows_that_fit()
+        small = self.small(1)
+        rows = self.inputs.batch if small or self.coupled else self.rows_that_fit()
         planned = batching.chunks(1, self.inputs.batch, rows)
         parts: list[Tensor] = []
-        batching.run(
-            planned, lambda chunk: parts.append(self._measured(chunk)), divisible=not self.coupled
-        )
+        score = self._clean if small else self._measured
+        batching.run(planned, lambda chunk: parts.append(score(chunk)), divisible=not self.coupled)
         if len(parts) > len(planned):  # memory ran out: was the batch to be cut at all?
             self.probe()
         scores = torch.cat(parts, dim=1)

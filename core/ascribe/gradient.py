@@ -164,14 +164,15 @@ def differentiated(
     InputError
         If the scores do not depend on the leaves differentiably.
     """
-    return without_parameters(lambda: _differentiated(run), copies)
+    return without_parameters(lambda context: _differentiated(run, context), copies)
 
 
 def _differentiated(
-    run: Callable[[], tuple[list[Tensor], Tensor]],
+    run: Callable[[], tuple[list[Tensor], Tensor]], context: AbstractContextManager[Any]
 ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
     with torch.inference_mode(False), torch.enable_grad():
-        leaves, scores = run()
+        with context:
+            leaves, scores = run()
         check_graph(scores)
         seed = torch.ones_like(scores[0])
         each = [_gradient(scores, index, leaves, seed) for index in range(len(scores))]

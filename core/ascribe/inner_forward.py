@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -286,13 +287,16 @@ class NeuronForward(Forward):
         """
         rows = self.flat(points, chunk)
         with torch.inference_mode(False), torch.enable_grad():
-            return without_parameters(lambda: self._through(rows, chunk))
+            return without_parameters(lambda context: self._through(rows, chunk, context))
 
-    def _through(self, rows: list[Tensor], chunk: Chunk) -> tuple[Tensor, ...]:
+    def _through(
+        self, rows: list[Tensor], chunk: Chunk, context: AbstractContextManager[Any]
+    ) -> tuple[Tensor, ...]:
         leaves = [row.detach().clone().requires_grad_() for row in rows]
-        found, scores = self._taps.watch(
-            lambda: self([leaf.clone() for leaf in leaves], chunk), chunk.rows
-        )
+        with context:
+            found, scores = self._taps.watch(
+                lambda: self([leaf.clone() for leaf in leaves], chunk), chunk.rows
+            )
         check_graph(scores)
         chosen = self._pick(found[0] if len(found) == 1 else tuple(found))
         shares = _vjp(chosen, torch.ones_like(chosen), found)

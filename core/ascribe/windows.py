@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ascribe.batching import Chunk
@@ -159,12 +161,29 @@ def _mask(tensor: Tensor, boxes: list[Box], start: int, stop: int) -> Tensor | N
 
 
 def _mean_over_windows(values: Tensor, boxes: list[Box], tensor: Tensor) -> Tensor:
-    # Sums over slices, not a product with a matrix of ones and zeros: there a NaN would spread.
-    features = tuple(tensor.shape[1:])
-    total = values.new_zeros((values.shape[0], values.shape[2], *features))
-    count = values.new_zeros(features)
-    for box, value in zip(boxes, values.unbind(1), strict=True):
-        place = (slice(None), slice(None), *box)
-        total[place] += value.reshape(*value.shape, *[1] * len(features))
-        count[box] += 1
-    return total / count.clamp(min=1)
+    sides = tuple(tensor.shape[1:])
+    if not boxes:
+        return values.new_zeros((values.shape[0], values.shape[2], *sides))
+    edges = [
+        sorted({(box[dim].start, box[dim].stop) for box in boxes}) for dim in range(len(sides))
+    ]
+    made = values.transpose(1, 2).unflatten(2, [len(along) for along in edges])
+    for dim, (along, side) in enumerate(zip(edges, sides, strict=True), 2):
+        covering = torch.from_numpy(_covering(np.array(along), side)).to(values.device)
+        # Sums of those that cover a place, not a product with ones and zeros: a NaN would spread.
+        padded = torch.cat([made, torch.zeros_like(made.narrow(dim, 0, 1))], dim)
+        made = padded.index_select(dim, covering[0])
+        for deeper in covering[1:]:
+            made += padded.index_select(dim, deeper)
+        count = (covering < len(along)).sum(0)
+        made /= count.reshape(side, *[1] * (len(sides) + 1 - dim))
+    return made
+
+
+def _covering(edges: NDArray[np.int64], side: int) -> NDArray[np.int64]:
+    """Return which windows cover each place: ``(most, side)``; one past the last where fewer do."""
+    places = np.arange(side)[:, None]
+    covers = (places >= edges[:, 0]) & (places < edges[:, 1])
+    order = np.argsort(~covers, 1, kind="stable")
+    order[~np.take_along_axis(covers, order, 1)] = len(edges)
+    return order[:, : covers.sum(1).max()].T.copy()
