@@ -26,7 +26,7 @@ MADE, TAKEN, WINDOW = 4, 6, 3
 CHANNELS, TILES, SAVED = 128, 16, 2.3
 
 #: Bytes of tiles at a time: more leave a CPU's caches.
-WORKSPACE = 8 * 2**20
+WORKSPACE = 4 * 2**20
 
 
 def pays(shape: Sequence[int], weight: Tensor, padding: Sequence[int]) -> bool:
