@@ -46,9 +46,7 @@ def pays(shape: Sequence[int], weight: Tensor, padding: Sequence[int]) -> bool:
         return False
     if weight.dtype != torch.float32 or shape[1] != weight.shape[1]:
         return False
-    sides = [
-        side + 2 * margin - WINDOW + 1 for side, margin in zip(shape[2:], padding, strict=True)
-    ]
+    sides = _sides(shape, padding)
     tiles = _tiles(sides)
     products = WINDOW**2 * sides[0] * sides[1], TAKEN**2 * tiles[0] * tiles[1]
     return shape[0] * tiles[0] * tiles[1] >= TILES and products[0] >= SAVED * products[1]
@@ -81,9 +79,7 @@ def convolved(
     relu
         Whether negative results become zero.
     """
-    sides = [
-        side + 2 * margin - WINDOW + 1 for side, margin in zip(x.shape[2:], padding, strict=True)
-    ]
+    sides = _sides(x.shape, padding)
     tiles = _tiles(sides)
     x = _padded(x.permute(0, 2, 3, 1), tiles, padding)
     made = x.new_empty(len(x), MADE * tiles[0], MADE * tiles[1], kernels.shape[2])
