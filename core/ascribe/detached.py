@@ -85,7 +85,7 @@ class Copies:
         found = (s for r, version, s in self._known if r is rows and r._version == version)
         return next(found, None)
 
-    def watch(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def watch(self, name: str, args: tuple[Any, ...]) -> None:
         """Make way for a model that looks at gradients itself, as it runs.
 
         Raises
@@ -95,13 +95,8 @@ class Copies:
         """
         if name in ("register_hook", "retain_grad") and args:
             self._known = [known for known in self._known if known[0] is not args[0]]
-        if name == "backward":
+        if name in ("grad", "backward"):
             raise RuntimeError("the model differentiates as it runs")
-        if name == "grad":
-            given = args[1] if len(args) > 1 else kwargs.get("inputs", ())
-            inputs = (given,) if isinstance(given, Tensor) else tuple(given)
-            if not all(any(one is shift for _, _, shift in self._known) for one in inputs):
-                raise RuntimeError("the model differentiates as it runs")
 
 
 class DetachedParameters(TorchFunctionMode):
@@ -129,7 +124,7 @@ class DetachedParameters(TorchFunctionMode):
         # it has to save the same tensors both times.
         name = getattr(func, "__name__", "")
         if self._copies is not None and name in _DIFFERENTIATING:
-            self._copies.watch(name, args, kwargs)
+            self._copies.watch(name, args)
         if name in _ACCESS or saving_is_hooked():
             return func(*args, **kwargs)
         args, kwargs = tuple(map(detached, args)), {k: detached(v) for k, v in kwargs.items()}

@@ -130,7 +130,7 @@ class Forward(Evaluations):
             model that returns one number for the whole batch; in single precision at least.
         """
         recorded = self._recorded(variants, vary)
-        clean = self.scores  # also measures memory, and finds out whether the model is coupled
+        clean = self.scores  # also finds out whether the model is coupled
         table = clean.new_empty((self.targets, variants, clean.shape[1]))
         most = check_count(perturbations_per_eval, "perturbations_per_eval")
         if rehearsing(variants * self.inputs.batch):

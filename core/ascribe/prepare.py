@@ -67,17 +67,13 @@ class Convolution:
     def __call__(self, x: Tensor, padding: tuple[int, ...] | None = None) -> Tensor:
         padding = self.padding if padding is None else padding
         x = channels_last(x)
-        if self._plain and winograd.pays(x.shape, self.weight, padding):
+        if {*self.stride, *self.dilation} == {1} and winograd.pays(x.shape, self.weight, padding):
             return winograd.convolved(x, self._spread, self.bias, padding, self.relu)
         none = [0] * len(padding)
         made = torch.convolution(
             x, self.weight, self.bias, self.stride, padding, self.dilation, False, none, self.groups
         )
         return made.relu_() if self.relu else made
-
-    @functools.cached_property
-    def _plain(self) -> bool:
-        return self.groups == 1 and {*self.stride, *self.dilation} == {1}
 
     @functools.cached_property
     def _spread(self) -> Tensor:

@@ -134,9 +134,8 @@ class Replay:
             output = incremental.run(varied)
             made(chunk.rows)
             scores = self._evaluations.binding.picked(output, chunk).to(table)
-            if not bool(
-                scores.isfinite().all()
-            ):  # infinity within spreads further than in the model
+            # Infinity within spreads further here than in the model.
+            if not bool(scores.isfinite().all()):
                 raise NoProgramError("a score is not finite")
             table[:, chunk.variants, example] = scores
 

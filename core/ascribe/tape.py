@@ -130,8 +130,7 @@ class Tape(TorchDispatchMode):
                 self._kept += made_here
             return
         if func is torch.ops.aten.detach.default:
-            self._kept += results  # lies where the same tensor lies that it comes of
-            return
+            return  # lies where the same tensor lies that it comes of
         _check(func, given, arguments, results)
         if written:
             func = self._without_writing(func, written, given, results)
@@ -162,7 +161,6 @@ class Tape(TorchDispatchMode):
         self.shapes[number] = tuple(tensor.shape)
         if self._keeps:
             self.values[number] = tensor
-            self._kept.append(tensor)
         self._forget(storage)
         self._alive.setdefault(storage, StorageWeakRef(tensor.untyped_storage()))
         self._numbers[place] = number

@@ -52,10 +52,11 @@ class Windows:
             _for_each(inputs, strides, "strides"),
             strict=True,
         )
-        self.boxes: list[list[Box]] = [
-            _boxes(index, tuple(tensor.shape[1:]), shape, stride)
+        self._grids = [
+            _grid(index, tuple(tensor.shape[1:]), shape, stride)
             for index, (tensor, shape, stride) in enumerate(pairs)
         ]
+        self.boxes: list[list[Box]] = [list(itertools.product(*grid)) for grid in self._grids]
 
     def __len__(self) -> int:
         return sum(map(len, self.boxes))
@@ -83,10 +84,11 @@ class Windows:
             For each input ``(targets, batch, *features)``.
         """
         spread, first = [], 0
-        for tensor, boxes in zip(self._tensors, self.boxes, strict=True):
-            own = values[:, first : first + len(boxes)]
-            spread.append(_mean_over_windows(own, boxes, tensor))
-            first += len(boxes)
+        for tensor, grid in zip(self._tensors, self._grids, strict=True):
+            count = math.prod(map(len, grid))
+            own = values[:, first : first + count]
+            spread.append(_mean_over_windows(own, grid, tuple(tensor.shape[1:])))
+            first += count
         return spread
 
 
@@ -100,9 +102,10 @@ def _for_each(inputs: Inputs, values: Any, what: str) -> tuple[Any, ...]:
     return inputs.per_input(values, what)
 
 
-def _boxes(index: int, sides: tuple[int, ...], shape: Any, stride: Any) -> list[Box]:
+def _grid(index: int, sides: tuple[int, ...], shape: Any, stride: Any) -> list[list[slice]]:
+    """Return where windows lie along each side."""
     if 0 in sides:
-        return []
+        return [[] for _ in sides]
     window = _default_window(sides) if shape is None else _sizes(shape, sides, index, "window")
     if stride is None:
         step = (1,) * len(sides) if shape is not None else tuple(-(-w // 5) for w in window)
@@ -118,12 +121,11 @@ def _boxes(index: int, sides: tuple[int, ...], shape: Any, stride: Any) -> list[
                 f"strides {step} of input {index} must not be larger than its window {window}: "
                 f"elements between the windows would never be seen"
             )
-    along = [
+    return [
         [slice(start * move, min(start * move + size, side)) for start in range(count)]
         for size, move, side in zip(window, step, sides, strict=True)
         for count in [math.ceil((side - size) / move) + 1]
     ]
-    return list(itertools.product(*along))
 
 
 def _default_window(sides: tuple[int, ...]) -> tuple[int, ...]:
@@ -160,16 +162,12 @@ def _mask(tensor: Tensor, boxes: list[Box], start: int, stop: int) -> Tensor | N
     return mask
 
 
-def _mean_over_windows(values: Tensor, boxes: list[Box], tensor: Tensor) -> Tensor:
-    sides = tuple(tensor.shape[1:])
-    if not boxes:
+def _mean_over_windows(values: Tensor, grid: list[list[slice]], sides: tuple[int, ...]) -> Tensor:
+    if 0 in sides:
         return values.new_zeros((values.shape[0], values.shape[2], *sides))
-    edges = [
-        sorted({(box[dim].start, box[dim].stop) for box in boxes}) for dim in range(len(sides))
-    ]
-    made = values.transpose(1, 2).unflatten(2, [len(along) for along in edges])
-    for dim, (along, side) in enumerate(zip(edges, sides, strict=True), 2):
-        covering = torch.from_numpy(_covering(np.array(along), side)).to(values.device)
+    made = values.transpose(1, 2).unflatten(2, [len(along) for along in grid])
+    for dim, (along, side) in enumerate(zip(grid, sides, strict=True), 2):
+        covering = torch.from_numpy(_covering(along, side)).to(values.device)
         # Sums of those that cover a place, not a product with ones and zeros: a NaN would spread.
         padded = torch.cat([made, torch.zeros_like(made.narrow(dim, 0, 1))], dim)
         made = padded.index_select(dim, covering[0])
@@ -180,10 +178,10 @@ def _mean_over_windows(values: Tensor, boxes: list[Box], tensor: Tensor) -> Tens
     return made
 
 
-def _covering(edges: NDArray[np.int64], side: int) -> NDArray[np.int64]:
+def _covering(along: list[slice], side: int) -> NDArray[np.int64]:
     """Return which windows cover each place: ``(most, side)``; one past the last where fewer do."""
     places = np.arange(side)[:, None]
-    covers = (places >= edges[:, 0]) & (places < edges[:, 1])
+    covers = (places >= [w.start for w in along]) & (places < [w.stop for w in along])
     order = np.argsort(~covers, 1, kind="stable")
-    order[~np.take_along_axis(covers, order, 1)] = len(edges)
+    order[~np.take_along_axis(covers, order, 1)] = len(along)
     return order[:, : covers.sum(1).max()].T.copy()
